@@ -1,0 +1,1 @@
+"""The model file: load it, predict with it, read its card."""

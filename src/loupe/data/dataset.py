@@ -1,0 +1,158 @@
+"""The `Dataset`: images, labels, splits and names, as everyone after the readers sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from loupe.arrays import Images, Labels
+from loupe.errors import DataError, Fault
+from loupe.files import sha256
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = range(3)  # the codes in `Dataset.split`: positions in SPLITS
+
+Groups = Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A pile of small labelled images.
+
+    Attributes:
+        name: short name, as in "mnist" or the folder's name; names runs.
+        images: raw pixels, uint8 `[n h w c]`; memory-mapped where they are large.
+        labels: index into `class_names` of each image, int64 `[n]`.
+        split: code of each image's split: `TRAIN`, `VALIDATION` or `TEST`, uint8 `[n]`.
+        class_names: names in the order of the labels.
+        sources: where each image came from: a file, or the data's name and row.
+        groups: who wrote or made each image, if known, int64 `[n]`; a group is never divided
+            between splits.
+        notes: what the reader ignored, fitted or decided, in sentences.
+        skipped: files that were left out because the user asked for it.
+    """
+
+    name: str
+    images: Images
+    labels: Labels
+    split: UInt8[np.ndarray, " n"]
+    class_names: tuple[str, ...]
+    sources: Sequence[str]
+    groups: Groups | None = None
+    notes: tuple[str, ...] = ()
+    skipped: tuple[Fault, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together."""
+        lengths = {len(self.images), len(self.labels), len(self.split), len(self.sources)}
+        if self.groups is not None:
+            lengths.add(len(self.groups))
+        if len(lengths) > 1:
+            raise DataError(
+                f"{self.name}: {len(self.images)} images, {len(self.labels)} labels, "
+                f"{len(self.split)} splits and {len(self.sources)} sources were given; "
+                "each image needs one of each."
+            )
+
+    def __len__(self) -> int:
+        """Count the images, over all splits."""
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def train(self) -> "Dataset":
+        """The training images."""
+        return self._only(TRAIN)
+
+    @property
+    def validation(self) -> "Dataset":
+        """The validation images; empty until they are taken out of training."""
+        return self._only(VALIDATION)
+
+    @property
+    def test(self) -> "Dataset":
+        """The sealed test images."""
+        return self._only(TEST)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of pixels, labels, splits and class names, in order.
+
+        Names of files and the data's own name do not count: the same images are the same data.
+        """
+        names = "\n".join(self.class_names)
+        shape = "x".join(map(str, self.images.shape))
+        return sha256(
+            f"{shape}\n{names}\n".encode(),
+            np.ascontiguousarray(self.images).data,
+            np.ascontiguousarray(self.labels).data,
+            np.ascontiguousarray(self.split).data,
+        )
+
+    def counts(self) -> np.ndarray:
+        """Images of each class, int64 `[k]`."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
+
+    def select(self, indices: np.ndarray) -> "Dataset":
+        """Take the images at these positions, in this order."""
+        run = _contiguous(indices)
+        return replace(
+            self,
+            images=self.images[run],
+            labels=self.labels[run],
+            split=self.split[run],
+            sources=_Picked(self.sources, indices),
+            groups=None if self.groups is None else self.groups[run],
+        )
+
+    def _only(self, code: int) -> "Dataset":
+        return self.select(np.flatnonzero(self.split == code))
+
+
+class Rows(Sequence[str]):
+    """Sources of data without files: the name and the row of each image, made when asked for."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name, self.count = name, count
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return self.count
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # Sequence's two overloads
+        """Name one row, or list a slice of them."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.count))]
+        row = range(self.count)[int(index)]
+        return f"{self.name}:{row}"
+
+
+class _Picked(Sequence[str]):
+    """The sources at some positions, without copying all of them."""
+
+    def __init__(self, sources: Sequence[str], indices: np.ndarray) -> None:
+        self.sources, self.indices = sources, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # Sequence's two overloads
+        if isinstance(index, slice):
+            return [self.sources[i] for i in self.indices[index]]
+        return self.sources[self.indices[index]]
+
+
+def _contiguous(indices: np.ndarray) -> slice | np.ndarray:
+    """A slice where the indices are one run: slicing shares memory, picking copies it."""
+    if len(indices) and np.array_equal(indices, np.arange(indices[0], indices[0] + len(indices))):
+        return slice(int(indices[0]), int(indices[0]) + len(indices))
+    return indices

@@ -1,0 +1,1 @@
+"""From notation to trained network: layers, building, exporting their graphs."""

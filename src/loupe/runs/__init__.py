@@ -1,0 +1,1 @@
+"""Run folders and the ledger of looks at test splits."""
