@@ -34,6 +34,8 @@ class Dataset:
             between splits.
         notes: what the reader ignored, fitted or decided, in sentences.
         skipped: files that were left out because the user asked for it.
+        mirrors: whether a mirrored image keeps its label: clothes do, digits and letters never.
+        origin: what was given to `read`, to read the same data again.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Dataset:
     groups: Groups | None = None
     notes: tuple[str, ...] = ()
     skipped: tuple[Fault, ...] = field(default=(), repr=False)
+    mirrors: bool = False
+    origin: str = ""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
