@@ -1,0 +1,266 @@
+"""Splits: sealing a test split, holding out validation images.
+
+What may not be divided, a *unit*, is the images of one group (a writer, say) and images that are
+equal, and whatever these two tie together. Units are dealt out so that every class comes as near
+to its share as they allow.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from loupe.arrays import Labels
+from loupe.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, Dataset, Groups
+from loupe.data.duplicates import duplicate_ids
+from loupe.errors import DataError, RecipeError
+
+Units = Int64[np.ndarray, " n"]  # number of each image's unit, 0..units - 1
+Chosen = Bool[np.ndarray, " n"]
+
+_SWAPS = 500  # units of each side that are tried against each other
+
+
+def seal_test(dataset: Dataset, fraction: float = 0.2) -> Dataset:
+    """Seal a test split out of the training images, where the data brings none.
+
+    Stratified by class; equal images and groups stay on one side. The draw is seeded by the data's
+    fingerprint: the same data always has the same test images, whatever seed a user sets.
+
+    Args:
+        dataset: comes back as it is if it has test images.
+        fraction: share of the training images to seal, of each class at least one.
+
+    Raises:
+        DataError: a class has nothing to divide: one image, one group, or equal images only.
+
+    Example:
+        >>> from loupe.data.dataset import Rows
+        >>> images = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
+        >>> labels, split = np.repeat([0, 1], 10), np.zeros(20, np.uint8)
+        >>> dataset = Dataset("bytes", images, labels, split, ("low", "high"), Rows("bytes", 20))
+        >>> seal_test(dataset).test.counts()
+        array([2, 2])
+    """
+    if np.any(dataset.split == TEST):
+        return dataset
+    return _move_out(dataset, TEST, fraction, seed=int(dataset.fingerprint, 16))
+
+
+def hold_out_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset:
+    """Hold out training images for validation, as `seal_test` does for testing.
+
+    Args:
+        dataset: a validation split that it brings is kept; then `fraction` is not used, and
+            `notes` says so.
+        fraction: share of the training images to hold out; 0 keeps all of them in training.
+        seed: decides which.
+
+    Raises:
+        RecipeError: the fraction is not in 0..1.
+        DataError: a class has nothing to divide.
+    """
+    if not 0 <= fraction < 1:
+        raise RecipeError(
+            f"The validation fraction is {fraction}. Give the share of the training images to "
+            "hold out: 0 (none) or more, below 1."
+        )
+    brought = int(np.count_nonzero(dataset.split == VALIDATION))
+    if brought:
+        note = (
+            f"The data brings {brought:,} validation images: "
+            f"these are used, not the recipe's fraction of {fraction:.4g}."
+        )
+        return replace(dataset, notes=(*dataset.notes, note))
+    return _move_out(dataset, VALIDATION, fraction, seed) if fraction else dataset
+
+
+def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Dataset:
+    """Give a share of the training images the split `code`, and note it."""
+    training = np.flatnonzero(dataset.split == TRAIN)
+    if not len(training):
+        raise DataError(
+            f"{dataset.name} has no training images to take a {SPLITS[code]} split from. "
+            "Put images into its training split."
+        )
+    labels = dataset.labels[training]
+    groups = None if dataset.groups is None else dataset.groups[training]
+    units = _units(duplicate_ids(dataset.images)[training], groups)
+    _refuse_indivisible(dataset, labels, units, SPLITS[code])
+    chosen = _choose(labels, units, fraction, np.random.default_rng(seed))
+    if chosen is None:
+        raise DataError(
+            f"{dataset.name}: no {SPLITS[code]} split keeps every group on one side and every "
+            "class on both. Add images of other groups, or leave the groups out."
+        )
+    split = dataset.split.copy()
+    split[training[chosen]] = code
+    together = "" if groups is None else ", each group on one side"
+    note = (
+        f"{np.count_nonzero(chosen):,} of {len(training):,} training images were taken for the "
+        f"{SPLITS[code]} split: the same share of each class{together}."
+    )
+    return replace(dataset, split=split, notes=(*dataset.notes, note))
+
+
+def _units(ids: Int64[np.ndarray, " n"], groups: Groups | None) -> Units:
+    """Number the sets of images that are tied together by equality or by group."""
+    if groups is not None:
+        ids, groups = (np.unique(tie, return_inverse=True)[1] for tie in (ids, groups))
+        unit = np.arange(len(ids))
+        while True:
+            before = unit
+            for tie in (ids, groups):
+                least = np.full(len(ids), len(ids))
+                np.minimum.at(least, tie, unit)
+                unit = least[tie]
+            unit = unit[unit]  # a unit is named by one of its images: follow its name as well
+            if np.array_equal(unit, before):
+                break
+        ids = unit
+    return np.unique(ids, return_inverse=True)[1]
+
+
+def _refuse_indivisible(dataset: Dataset, labels: Labels, units: Units, name: str) -> None:
+    """Raise where a class lies in one unit: it cannot be on both sides."""
+    pairs = np.unique(np.stack([labels, units]), axis=1)
+    units_of_class = np.bincount(pairs[0], minlength=len(dataset.class_names))
+    for label in np.flatnonzero(units_of_class == 1):
+        count = np.count_nonzero(labels == label)
+        fault = (
+            "has 1 training image"
+            if count == 1
+            else f"has {count} training images, all of one group or equal to each other"
+        )
+        raise DataError(
+            f"{dataset.name}: class '{dataset.class_names[label]}' {fault}; training and "
+            f"{name} need one each. Add different images of it, or leave the class out."
+        )
+
+
+def _choose(
+    labels: Labels, units: Units, fraction: float, generator: np.random.Generator
+) -> Chosen | None:
+    """Choose units that hold about the fraction of every class; None where that is impossible."""
+    target = _targets(np.bincount(labels), fraction)
+    size = np.bincount(units)
+    lowest, highest = np.full(len(size), len(target)), np.full(len(size), -1)
+    np.minimum.at(lowest, units, labels)
+    np.maximum.at(highest, units, labels)
+    taken = np.zeros(len(size), bool)
+
+    mixed = generator.permutation(np.flatnonzero(lowest < highest))
+    if len(mixed):
+        number = np.full(len(size), -1)
+        number[mixed] = np.arange(len(mixed))
+        inside = number[units] >= 0
+        counts = np.zeros((len(mixed), len(target)))
+        np.add.at(counts, (number[units[inside]], labels[inside]), 1)
+        taken[mixed] = _take_mixed(counts, fraction * counts.sum(axis=0))
+        target = target - taken[mixed] @ counts
+
+    pure = generator.permutation(np.flatnonzero(lowest == highest))
+    pure = pure[np.argsort(lowest[pure], kind="stable")]
+    ends = np.searchsorted(lowest[pure], np.arange(1, len(target)))
+    for label, members in enumerate(np.split(pure, ends)):
+        taken[members] = _take(size[members], int(round(target[label])))
+    return _on_both_sides(taken[units], labels, units)
+
+
+def _targets(counts: Int64[np.ndarray, " k"], fraction: float) -> Int64[np.ndarray, " k"]:
+    """Share out the fraction of all images among the classes, by largest remainders."""
+    exact = fraction * counts
+    target = np.floor(exact).astype(np.int64)
+    missing = round(float(exact.sum())) - int(target.sum())
+    target[np.argsort(target - exact, kind="stable")[:missing]] += 1
+    return np.clip(target, np.minimum(1, counts), np.maximum(counts - 1, 0))
+
+
+def _take(sizes: Int64[np.ndarray, " u"], target: int) -> Bool[np.ndarray, " u"]:
+    """Take units from the front as long as they fit; pass over those that do not."""
+    taken = np.zeros(len(sizes), bool)
+    left = np.flatnonzero(sizes <= target)
+    while len(left):
+        reached = np.cumsum(sizes[left])
+        fitting = int(np.searchsorted(reached, target, side="right"))
+        taken[left[:fitting]] = True
+        target -= int(reached[fitting - 1])
+        left = left[fitting:]
+        left = left[sizes[left] <= target]
+    return taken
+
+
+def _take_mixed(
+    counts: Float64[np.ndarray, "u k"], target: Float64[np.ndarray, " k"]
+) -> Bool[np.ndarray, " u"]:
+    """Take units from the front that bring all classes nearer to target, then swap the nearest."""
+    counts = np.column_stack([counts, counts.sum(axis=1)])
+    target = np.append(target, target.sum())
+    # Squared misses are weighed by the class' share, and the total as much as an average class.
+    scale = 1 / np.sqrt(np.maximum(np.append(target[:-1], target[-1] / (len(target) - 1)), 1))
+    counts, target = counts * scale, target * scale
+    squares = np.einsum("ij,ij->i", counts, counts)
+    taken = np.zeros(len(counts), bool)
+    for unit, count in enumerate(counts):
+        if 2 * float(target @ count) > squares[unit]:
+            taken[unit] = True
+            target = target - count
+    return _swap(counts, target, taken)
+
+
+def _swap(
+    counts: Float64[np.ndarray, "u k"],
+    missing: Float64[np.ndarray, " k"],
+    taken: Bool[np.ndarray, " u"],
+) -> Bool[np.ndarray, " u"]:
+    """Swap one unit for another, or for none, as long as that brings the counts nearer.
+
+    Of MNIST's 539 training writers, a twelfth: 5,009 to 5,037 images before (5 seeds), 5,000 after,
+    and every class within 1.2 of its share.
+    """
+    taken = np.append(taken, False)
+    counts = np.vstack([counts, np.zeros_like(missing)])  # the last unit stands for "none"
+    none = len(taken) - 1
+    while True:
+        leaving = np.append(np.flatnonzero(taken)[:_SWAPS], none)
+        coming = np.append(np.flatnonzero(~taken[:none])[:_SWAPS], none)
+        after = missing + counts[leaving]
+        distance = (after**2).sum(axis=1)[:, None] + (counts[coming] ** 2).sum(axis=1)
+        distance -= 2 * after @ counts[coming].T
+        out, into = np.unravel_index(int(np.argmin(distance)), distance.shape)
+        if distance[out, into] >= 0.99 * (missing**2).sum():
+            return taken[:none]
+        taken[leaving[out]], taken[coming[into]] = False, True
+        taken[none] = False
+        missing = after[out] - counts[coming[into]]
+
+
+def _on_both_sides(chosen: Chosen, labels: Labels, units: Units) -> Chosen | None:
+    """Move the smallest unit that helps until every class is on both sides."""
+    there = np.bincount(labels) > 0
+    for side in (True, False):
+        while True:
+            counts = np.bincount(labels[chosen == side], minlength=len(there))
+            missing = np.flatnonzero(there & (counts == 0))
+            if not len(missing):
+                break
+            other = np.bincount(labels[chosen != side], minlength=len(there))
+            moved = _movable(units[labels == missing[0]], other, labels, units)
+            if moved is None:
+                return None
+            chosen = np.where(units == moved, side, chosen)
+    return chosen
+
+
+def _movable(
+    candidates: Int64[np.ndarray, " m"],
+    counts: Int64[np.ndarray, " k"],
+    labels: Labels,
+    units: Units,
+) -> int | None:
+    """The smallest unit without which its side still has every class."""
+    for unit in np.unique(candidates)[np.argsort(np.bincount(units)[np.unique(candidates)])]:
+        leaving = np.bincount(labels[units == unit], minlength=len(counts))
+        if np.all(counts[leaving > 0] > leaving[leaving > 0]):
+            return int(unit)
+    return None
