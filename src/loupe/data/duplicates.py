@@ -50,9 +50,11 @@ def equal_sets(ids: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " m"]]:
         >>> equal_sets(np.array([0, 1, 0, 3, 1]))
         [array([0, 2]), array([1, 4])]
     """
-    order = np.argsort(ids, kind="stable")
-    ends = np.flatnonzero(np.diff(ids[order])) + 1
-    return [positions for positions in np.split(order, ends) if len(positions) > 1]
+    _, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(counts[inverse] > 1)
+    shared = shared[np.argsort(ids[shared], kind="stable")]
+    ends = np.flatnonzero(np.diff(ids[shared])) + 1
+    return np.split(shared, ends) if len(shared) else []
 
 
 def _hashes(images: Images) -> UInt64[np.ndarray, " n"]:
