@@ -1,3 +1,73 @@
-"""Loupe: from a pile of small labelled images to a classifier that a person can trust."""
+"""Loupe: from a pile of small labelled images to a classifier that a person can trust.
+
+import loupe
+
+digits = loupe.read("digits")
+run = loupe.train(digits, "fast")
+evaluation = loupe.evaluate(run.classifier, digits)
+loupe.write_report(run, evaluation)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Where each public name lives: it is imported when it is first asked for, so that `import loupe`
+# stays quick and everything but training works without torch.
+_HOMES = {
+    "Classifier": "loupe.classifier.classifier",
+    "Dataset": "loupe.data.dataset",
+    "Evaluation": "loupe.examination.evaluation",
+    "LoupeError": "loupe.errors",
+    "Recipe": "loupe.recipes.recipe",
+    "Run": "loupe.runs.run",
+    "check": "loupe.data.checks",
+    "evaluate": "loupe.examination.evaluation",
+    "from_arrays": "loupe.data.read",
+    "list_runs": "loupe.runs.run",
+    "load": "loupe.classifier.classifier",
+    "open_run": "loupe.runs.run",
+    "read": "loupe.data.read",
+    "recipe": "loupe.recipes.named",
+    "resume": "loupe.training.train",
+    "train": "loupe.training.train",
+    "write_report": "loupe.reporting.report",
+}
+__all__ = ["__version__", *sorted(_HOMES)]
+
+if TYPE_CHECKING:
+    from loupe.classifier.classifier import Classifier as Classifier
+    from loupe.classifier.classifier import load as load
+    from loupe.data.checks import check as check
+    from loupe.data.dataset import Dataset as Dataset
+    from loupe.data.read import from_arrays as from_arrays
+    from loupe.data.read import read as read
+    from loupe.errors import LoupeError as LoupeError
+    from loupe.examination.evaluation import Evaluation as Evaluation
+    from loupe.examination.evaluation import evaluate as evaluate
+    from loupe.recipes.named import recipe as recipe
+    from loupe.recipes.recipe import Recipe as Recipe
+    from loupe.reporting.report import write_report as write_report
+    from loupe.runs.run import Run as Run
+    from loupe.runs.run import list_runs as list_runs
+    from loupe.runs.run import open_run as open_run
+    from loupe.training.train import resume as resume
+    from loupe.training.train import train as train
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'loupe' has no attribute '{name}'")
+    if name in ("train", "resume"):
+        from loupe.errors import require
+
+        for module in ("torch", "onnx", "safetensors"):
+            require(module, "Training")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -72,17 +72,18 @@ class Dataset:
         height, width, channels = self.images.shape[1:]
         return height, width, channels
 
-    @property
+    # Kept once made: where the images of a split do not lie together, its view is a copy.
+    @cached_property
     def train(self) -> "Dataset":
         """The training images."""
         return self._only(TRAIN)
 
-    @property
+    @cached_property
     def validation(self) -> "Dataset":
         """The validation images; empty until they are taken out of training."""
         return self._only(VALIDATION)
 
-    @property
+    @cached_property
     def test(self) -> "Dataset":
         """The sealed test images."""
         return self._only(TEST)

@@ -1,0 +1,157 @@
+"""The `Classifier`: one model file, run by ONNX Runtime, as everyone after training sees it."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from loupe.arrays import Distances, Features, Images, Probabilities
+from loupe.classifier.card import CARD_KEY, VERSION_KEY, Card, read_card
+from loupe.errors import ModelError
+
+# Images in one call of the engine: enough to keep two cores busy, small enough for their caches
+# (measured for the `fast` network: benchmarks/inference.py).
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """All that a model file says of some images.
+
+    Attributes:
+        probabilities: float32 `[n k]`.
+        features: penultimate activations, float32 `[n d]`.
+        outlier: distance of the features from the guessed class, float32 `[n]`.
+    """
+
+    probabilities: Probabilities
+    features: Features
+    outlier: Distances
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained model: raw pixels in, probabilities out.
+
+    Attributes:
+        session: the engine with the model file in it.
+        card: what the file says about itself.
+        source: where the file came from.
+        version: of Loupe that wrote it.
+        size_bytes: length of the file.
+    """
+
+    session: onnxruntime.InferenceSession
+    card: Card
+    source: str
+    version: str
+    size_bytes: int
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the columns of the probabilities."""
+        return self.card.class_names
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that it takes."""
+        return self.card.image_shape
+
+    def predict(self, images: Images | Iterable[np.ndarray]) -> Probabilities:
+        """Give the probability of each class for each image.
+
+        Args:
+            images: uint8 `[n h w c]` (or `[n h w]` for grey), or any iterable of single images,
+                which is read batch by batch and never held whole.
+
+        Returns:
+            float32 `[n k]`; each row sums to 1.
+
+        Raises:
+            ModelError: the images have another shape or type than the model was trained on.
+        """
+        parts = [self._run(batch, ["probabilities"])[0] for batch in self._batches(images)]
+        empty = np.empty((0, len(self.class_names)), np.float32)
+        return np.concatenate([empty, *parts])
+
+    def examine(self, images: Images | Iterable[np.ndarray]) -> Output:
+        """Give probabilities, features and outlier distances, as `predict` takes the images."""
+        names = ["probabilities", "features", "outlier"]
+        parts = [self._run(batch, names) for batch in self._batches(images)]
+        parts = parts or [self._run(np.empty((0, *self.image_shape), np.uint8), names)]
+        return Output(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def _run(self, images: Images, names: list[str]) -> list[np.ndarray]:
+        options = onnxruntime.RunOptions()
+        # Without it the engine also computes the outputs that were not asked for.
+        options.only_execute_path_to_fetches = True
+        outputs: list[np.ndarray] = self.session.run(names, {"images": images}, options)
+        return outputs
+
+    def _batches(self, images: Images | Iterable[np.ndarray]) -> Iterator[Images]:
+        if isinstance(images, np.ndarray):
+            images = self._checked(images)
+            for start in range(0, len(images), BATCH_SIZE):
+                yield images[start : start + BATCH_SIZE]
+            return
+        iterator = iter(images)
+        while batch := list(itertools.islice(iterator, BATCH_SIZE)):
+            yield self._checked(np.stack(batch))
+
+    def _checked(self, images: np.ndarray) -> Images:
+        if images.ndim == 3:
+            images = images[..., np.newaxis]
+        if images.dtype != np.uint8 or images.shape[1:] != tuple(self.image_shape):
+            expected = " ".join(map(str, self.image_shape))
+            raise ModelError(
+                f"The images are {images.dtype} {list(images.shape)}; this model takes uint8 "
+                f"[n {expected}], pixels from 0 to 255. Read them with the size of its card."
+            )
+        return images
+
+
+def load(path: str | os.PathLike[str]) -> Classifier:
+    """Load a model file, or the model of a run folder.
+
+    Raises:
+        ModelError: there is no such file, or it is not a model that Loupe wrote.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.onnx"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"The model {path} cannot be read: {error.strerror}. Expected a model.onnx, "
+            "or the folder of a finished run."
+        ) from error
+    return loads(content, str(path))
+
+
+def loads(content: bytes, source: str = "memory") -> Classifier:
+    """Load a model from the bytes of its file.
+
+    Raises:
+        ModelError: they are not a model that Loupe wrote.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only: its warnings speak of its own optimizations
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the engine raises a class of its own for each kind of damage
+        raise ModelError(
+            f"{source} is not a readable ONNX file: {str(error).splitlines()[0]}"
+        ) from error
+    metadata = session.get_modelmeta().custom_metadata_map
+    if CARD_KEY not in metadata:
+        raise ModelError(
+            f"{source} is an ONNX file without '{CARD_KEY}' in its metadata: "
+            "Loupe runs only models that it trained, because it needs their class names."
+        )
+    card = read_card(metadata[CARD_KEY], source)
+    return Classifier(session, card, source, metadata.get(VERSION_KEY, "?"), len(content))

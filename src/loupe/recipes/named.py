@@ -1,0 +1,143 @@
+"""Recipes by name: three of ours, and every system of the five tutorials as it was published."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loupe.data.dataset import Dataset
+from loupe.errors import RecipeError, did_you_mean
+from loupe.recipes.augmentation import Augmentation
+from loupe.recipes.recipe import Kind, Recipe, changed, read_recipe
+
+DEFAULT = "balanced"
+
+# What a variant of a recipe is for: the first word of the condition is the key in the recipe.
+KINDS: dict[Kind, Callable[[Dataset], bool]] = {
+    "objects": lambda data: data.mirrors,
+    "tiny": lambda data: min(data.image_shape[:2]) < 16,
+    "few": lambda data: len(data.train) < 10_000,
+}
+
+# Small images and small sets, where the presets' networks would shrink to nothing or see too
+# few steps. Chosen on folds of scikit-learn's 8x8 digits (training images only).
+_TINY = {"network": "32C3b-64C3p2b-64C3b-128C3p2b"}
+
+_FAST = Recipe(
+    name="fast",
+    network="16C5v/2b-32C3p2b-64C3b-64C3p2b",
+    initialization="identity",
+    epochs=2,
+    batch_size=256,
+    optimizer="adamw",
+    learning_rate=0.02,
+    beta_2=0.99,
+    schedule="linear",
+    warmup=0.2,
+    weight_decay=0.01,
+    label_smoothing=0.1,
+    ema=0.98,
+    augmentation=Augmentation(rotation=10, scale=0.10, shear=0.15, shift=1.5, flip="auto"),
+    variants={
+        "objects": {"network": "32C5/2b-32C3b-64C3p2b-64C3b-64C3p2b", "epochs": 6},
+        "tiny": {**_TINY, "augmentation": {"shift": 0.5}},
+        "few": {"epochs": 30, "batch_size": 64, "learning_rate": 0.01},
+    },
+)
+
+_BALANCED = changed(
+    _FAST,
+    {
+        "name": "balanced",
+        "network": "32C5v/2b-64C3b-64C3p2b-128C3b-128C3p2b",
+        "epochs": 11,
+        "learning_rate": 0.015,
+        "augmentation": {"rotation": 14, "scale": 0.14, "shear": 0.20, "shift": 2.0},
+        "variants": {
+            "objects": {"epochs": 40},
+            "tiny": {**_TINY, "augmentation": {"shift": 0.5}},
+            "few": {"epochs": 60, "batch_size": 64, "learning_rate": 0.01},
+        },
+    },
+)
+
+_BEST = changed(_BALANCED, {"name": "best", "members": 5, "epochs": 20})
+
+
+def _tutorial(name: str, network: str, **settings: Any) -> Recipe:
+    """A system of the tutorials: Keras' defaults, which they all use, and what the post says."""
+    keras = {"initialization": "glorot", "optimizer": "adam", "learning_rate": 1e-3}
+    return Recipe(
+        name=name, network=network, **{**keras, "batch_size": 100, "epochs": 10, **settings}
+    )
+
+
+_CNN_995 = "64C3-64C3-MP2-128C3-256C3v-MP2-512N-DO.5-256N-DO.5"
+_CNN_BN = "64C3v-64C3v-MP2-BN-128C3v-128C3v-MP2-BN-256C3v-MP2-BN-512N"
+_POST_001: dict[str, Any] = {"batch_size": 128, "validation": 0.3, "seed": 777}
+
+NAMED: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        _FAST,
+        _BALANCED,
+        _BEST,
+        _tutorial("logistic", ""),
+        _tutorial("mlp-256-128-64-32", "256N-128N-64N-32N"),
+        _tutorial("cnn-995", _CNN_995),
+        _tutorial("mlp-300-100", "300N-100N", validation=0.2),
+        _tutorial("mlp-64-32", "64N-32N", epochs=15, **_POST_001),
+        _tutorial("fashion-64-32", "64N-32N", epochs=30, **_POST_001),
+        _tutorial("fashion-128-64-32", "128N-64N-32N", epochs=30, **_POST_001),
+        _tutorial("mlp-512", "512N", optimizer="rmsprop", beta_2=0.9, batch_size=128, epochs=5),
+        _tutorial(
+            "cnn-bn",
+            _CNN_BN,
+            batch_size=64,
+            epochs=30,
+            patience=5,
+            keep="best",
+            augmentation=Augmentation(rotation=10, scale=0.1, shift=2.8),
+        ),
+    )
+}
+
+
+def recipe(name: str | os.PathLike[str]) -> Recipe:
+    """Give a recipe by its name, or read it from a TOML file.
+
+    Raises:
+        RecipeError: there is neither a recipe nor a file of that name; the nearest is suggested.
+
+    Example:
+        >>> recipe("mlp-300-100").network
+        '300N-100N'
+    """
+    text = os.fspath(name)
+    if text in NAMED:
+        return NAMED[text]
+    if text.endswith(".toml"):
+        return read_recipe(Path(text))
+    raise RecipeError(
+        f"There is no recipe '{text}'.{did_you_mean(text, NAMED)} Known: {', '.join(NAMED)}; "
+        "or give a recipe file that ends in .toml."
+    )
+
+
+def settled(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """Apply the variants that fit the data set, and leave none: what the run really does.
+
+    Example:
+        >>> import loupe
+        >>> settled(recipe("fast"), loupe.read("digits")).batch_size
+        64
+    """
+    variants = recipe.variants
+    recipe = changed(recipe, {"variants": {}})
+    for kind, applies in KINDS.items():
+        if kind in variants and applies(dataset):
+            recipe = changed(recipe, variants[kind])
+    if recipe.augmentation.flip == "auto":
+        flip = "horizontal" if dataset.mirrors else "none"
+        recipe = changed(recipe, {"augmentation.flip": flip})
+    return recipe

@@ -1,0 +1,181 @@
+"""The `Run`: a folder of plain files that one training wrote."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from loupe.classifier.card import Card
+from loupe.classifier.classifier import Classifier, load
+from loupe.errors import RunError, did_you_mean
+from loupe.recipes.recipe import Recipe, read_recipe, to_dict
+from loupe.runs.history import History, read_history
+
+RUNS = Path("runs")  # where runs go unless told otherwise
+LEDGER = RUNS / "ledger.jsonl"
+
+RECIPE_FILE = "recipe.toml"
+HISTORY_FILE = "history.csv"
+MODEL_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.safetensors"
+EVALUATION_FILE = "evaluation.json"
+ENVIRONMENT_FILE = "environment.json"
+REPORT_FILE = "report.html"
+LOG_FILE = "log.txt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run; everything is read from its folder when it is asked for.
+
+    Attributes:
+        folder: where its files are.
+    """
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Every setting of the run."""
+        return read_recipe(self.folder / RECIPE_FILE)
+
+    def recipe_dict(self) -> dict[str, Any]:
+        """Every setting of the run as plain values."""
+        return to_dict(self.recipe)
+
+    @property
+    def history(self) -> History:
+        """The figures of each epoch; of a committee, the means over its members."""
+        path = self.folder / HISTORY_FILE
+        return read_history(path) if path.exists() else ()
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The trained model.
+
+        Raises:
+            RunError: the run has not finished.
+        """
+        if not self.is_finished:
+            raise RunError(
+                f"The run {self.folder} has no {MODEL_FILE} yet: it was stopped. "
+                f"Go on with: loupe train --resume {self.folder}"
+            )
+        return load(self.folder / MODEL_FILE)
+
+    @property
+    def card(self) -> Card:
+        """What the model file says about itself."""
+        return self.classifier.card
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Data, versions, machine, command and times of the run."""
+        return _read_json(self.folder / ENVIRONMENT_FILE)
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """Content of `evaluation.json`, where the run has been evaluated."""
+        path = self.folder / EVALUATION_FILE
+        return _read_json(path) if path.exists() else None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training came to its end and the model was exported."""
+        return (self.folder / MODEL_FILE).exists()
+
+    def log(self, line: str) -> None:
+        """Add a line to the run's log, with the time in UTC."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with open(self.folder / LOG_FILE, "a", encoding="utf-8") as file:
+            file.write(f"{now} {line}\n")
+
+
+def create_run(out: Path | None, data: str, recipe: str) -> Run:
+    """Make an empty run folder: `out`, or the next free `runs/<data>-<recipe>-<n>`.
+
+    Raises:
+        RunError: `out` holds something already, or cannot be made.
+    """
+    try:
+        if out is None:
+            return Run(_next_folder(f"{_plain(data)}-{_plain(recipe)}"))
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise RunError(
+                f"The folder {out} is not empty, and nothing is overwritten: name another one "
+                f"with --out, or go on with that run by: loupe train --resume {out}"
+            )
+    except OSError as error:
+        raise RunError(f"The run folder cannot be made: {error}.") from error
+    return Run(out)
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open the run in a folder.
+
+    Raises:
+        RunError: there is no run; the nearest name is suggested.
+    """
+    folder = Path(path)
+    if not (folder / RECIPE_FILE).exists():
+        near = did_you_mean(str(path), [str(run.folder) for run in list_runs(folder.parent)])
+        raise RunError(
+            f"{folder} is no run: it has no {RECIPE_FILE}.{near} "
+            "`loupe runs` lists the runs that are here."
+        )
+    return Run(folder)
+
+
+def list_runs(folder: Path = RUNS) -> tuple[Run, ...]:
+    """List the runs in a folder, oldest first."""
+    return tuple(sorted(_runs_in(folder), key=lambda run: run.folder.stat().st_ctime))
+
+
+def _runs_in(folder: Path) -> Iterator[Run]:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if (path / RECIPE_FILE).exists():
+                yield Run(path)
+
+
+def _next_folder(prefix: str) -> Path:
+    """Make the folder with the next free number; two processes never get the same."""
+    RUNS.mkdir(exist_ok=True)
+    taken = [
+        int(match[1])
+        for path in RUNS.iterdir()
+        if (match := re.fullmatch(re.escape(prefix) + r"-(\d+)", path.name))
+    ]
+    number = max(taken, default=0) + 1
+    while True:
+        folder = RUNS / f"{prefix}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _plain(name: str) -> str:
+    """A name that any file system takes."""
+    return re.sub(r"[^\w.]+", "-", name).strip("-.") or "data"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.") from error
+    return content

@@ -1,0 +1,96 @@
+"""Checkpoints: all that a killed training needs to go on as if nothing had happened.
+
+A checkpoint is one safetensors file, replaced atomically: tensors by name, and what is no tensor
+as JSON in its metadata. No generator's state is in it: every random number of a run is drawn from
+a generator that is seeded by the run's seed, the member and the step (`loupe.training.loop`).
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from loupe.errors import RunError, TrainingError
+from loupe.files import written_atomically
+
+FOLDER = "checkpoint"
+STATE_KEY = "loupe.state"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved: tensors by name, and the rest as plain values."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    """Write a checkpoint atomically.
+
+    Raises:
+        TrainingError: the disk is full or refuses; the checkpoint before it is untouched.
+    """
+    whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    try:
+        with written_atomically(path) as temporary:
+            save_file(whole, temporary, {STATE_KEY: json.dumps(values)})
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"The checkpoint {path} cannot be written: {error}. Make room on the disk, then go on "
+            f"with: loupe train --resume {path.parent.parent}"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
+            return Checkpoint(tensors, json.loads(file.metadata()[STATE_KEY]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"The checkpoint {path} is damaged: {error}. Remove it and resume: the run then "
+            "starts from its beginning."
+        ) from error
+
+
+def module_tensors(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Name a module's parameters and buffers."""
+    for name, tensor in module.state_dict().items():
+        yield f"{prefix}.{name}", tensor
+
+
+def load_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Put saved tensors back into a module."""
+    names = module.state_dict().keys()
+    module.load_state_dict({name: tensors[f"{prefix}.{name}"] for name in names})
+
+
+def optimizer_tensors(prefix: str, optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """Name what an optimizer remembers of each parameter."""
+    for index, memory in optimizer.state_dict()["state"].items():
+        for name, value in memory.items():
+            yield f"{prefix}.{index}.{name}", torch.as_tensor(value)
+
+
+def load_optimizer(prefix: str, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what an optimizer remembered."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for full_name, tensor in tensors.items():
+        if full_name.startswith(f"{prefix}."):
+            index, name = full_name.removeprefix(f"{prefix}.").split(".", 1)
+            state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,185 @@
+"""From trained networks to the one model file: graph, statistics, parity gate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64
+from onnx import TensorProto, ValueInfoProto, helper
+from torch import Tensor
+
+from loupe import __version__
+from loupe.arrays import Features, Images, Labels, Probabilities
+from loupe.classifier.card import CARD_KEY, VERSION_KEY, Card
+from loupe.classifier.classifier import Classifier, loads
+from loupe.errors import ModelError
+from loupe.networks.committee import Committee
+from loupe.networks.graph import Graph
+
+MAX_FEATURES = 256  # more are projected onto their principal components
+TOLERANCE = 1e-4  # of a probability, between ONNX Runtime and PyTorch
+MIN_PARITY_IMAGES = 1000
+OUTLIER_QUANTILE = 0.995  # of validation images lie below the outlier threshold
+RIDGE = 0.01  # of the mean variance, added to each: a direction without spread is no evidence
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStatistics:
+    """How the training images' features lie: what `features` and `outlier` are computed with.
+
+    Attributes:
+        center: subtracted before the projection, `[d]`; None where nothing is projected.
+        projection: principal components, `[d p]`; None where nothing is projected.
+        whitening: makes the spread within classes 1 in every direction, `[p p]`.
+        class_means: whitened, `[k p]`.
+    """
+
+    center: Float32[np.ndarray, " d"] | None
+    projection: Float32[np.ndarray, "d p"] | None
+    whitening: Float32[np.ndarray, "p p"]
+    class_means: Float32[np.ndarray, "k p"]
+
+
+def measure_features(features: Features, labels: Labels, num_classes: int) -> FeatureStatistics:
+    """Measure where each class lies in the space of features, and how far it spreads.
+
+    The distance is Mahalanobis' with one covariance for all classes (Lee et al. 2018,
+    arXiv:1807.03888).
+    """
+    center = projection = None
+    points = features.astype(np.float64)
+    if points.shape[1] > MAX_FEATURES:
+        center = points.mean(0)
+        projection = principal_components(points - center, MAX_FEATURES)
+        points = (points - center) @ projection
+    means = np.stack([points[labels == k].mean(0) for k in range(num_classes)])
+    within = points - means[labels]
+    covariance = within.T @ within / len(points)
+    variance, directions = np.linalg.eigh(covariance)
+    floor = RIDGE * max(variance.mean(), 1e-12)
+    whitening = directions / np.sqrt(variance.clip(0) + floor)
+    return FeatureStatistics(
+        None if center is None else center.astype(np.float32),
+        None if projection is None else projection.astype(np.float32),
+        whitening.astype(np.float32),
+        (means @ whitening).astype(np.float32),
+    )
+
+
+def principal_components(
+    centered: Float64[np.ndarray, "n d"], count: int
+) -> Float64[np.ndarray, "d p"]:
+    """Directions of the largest spread, each of length 1, by the smaller of the two products."""
+    n, d = centered.shape
+    if d <= n:
+        return np.ascontiguousarray(np.linalg.eigh(centered.T @ centered)[1][:, -count:])
+    values, vectors = np.linalg.eigh(centered @ centered.T)
+    kept = min(count, n - 1)
+    scale = np.sqrt(values[-kept:].clip(1e-12))
+    return np.ascontiguousarray(centered.T @ vectors[:, -kept:] / scale)
+
+
+def write_model(
+    committee: Committee, temperature: float, statistics: FeatureStatistics, card: Card
+) -> bytes:
+    """Write raw pixels in, probabilities out, as one ONNX file.
+
+    Args:
+        committee: trained networks, on the CPU.
+        temperature: by which logits are divided before the softmax.
+        statistics: of the features of training images.
+        card: goes into the metadata.
+    """
+    height, width, channels = card.image_shape
+    graph = Graph()
+    scaled = graph.add(
+        "Mul", graph.add("Cast", "images", to=TensorProto.FLOAT), _scalar(graph, 1 / 255)
+    )
+    inputs = graph.add("Transpose", scaled, perm=[0, 3, 1, 2])
+    logits, features = committee.write(graph, inputs)
+    if temperature != 1.0:
+        logits = graph.add("Mul", logits, _scalar(graph, 1 / temperature))
+    graph.add("Softmax", logits, output="probabilities", axis=1)
+    _write_features(graph, features, statistics)
+    num_features = statistics.whitening.shape[0]
+    model = graph.model(
+        [
+            helper.make_tensor_value_info(
+                "images", TensorProto.UINT8, ["n", height, width, channels]
+            )
+        ],
+        [
+            _output("probabilities", ["n", len(card.class_names)]),
+            _output("features", ["n", num_features]),
+            _output("outlier", ["n"]),
+        ],
+        {CARD_KEY: card.to_json(), VERSION_KEY: __version__},
+    )
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def check_parity(
+    classifier: Classifier, images: Images, expected: Probabilities
+) -> tuple[Probabilities, float]:
+    """Refuse a model file that does not say what the trained network says.
+
+    Args:
+        classifier: the exported file.
+        images: real images, all validation images among them.
+        expected: PyTorch's probabilities for them, in float32.
+
+    Returns:
+        The file's probabilities, and the largest difference to the expected ones.
+
+    Raises:
+        ModelError: a label differs, or a probability by more than 1e-4.
+    """
+    given = classifier.predict(images)
+    difference = float(np.abs(given - expected).max())
+    differing = int((given.argmax(1) != expected.argmax(1)).sum())
+    if differing or not difference <= TOLERANCE:
+        raise ModelError(
+            f"The exported model differs from the trained network on {differing} of {len(images)} "
+            f"labels, and by up to {difference:.1e} in probability; allowed are none and "
+            f"{TOLERANCE:.0e}. It was not written. The trained weights are in the run folder."
+        )
+    return given, difference
+
+
+def read_back(content: bytes) -> Classifier:
+    """Load an exported model from memory, as its users will from its file."""
+    return loads(content, "the exported model")
+
+
+def probabilities_of(logits: Tensor, temperature: float) -> Probabilities:
+    """What the model file must say for these logits."""
+    result: Probabilities = torch.softmax(logits / temperature, dim=1).numpy()
+    return result
+
+
+def _write_features(graph: Graph, features: str, statistics: FeatureStatistics) -> None:
+    """Write the outputs `features` and `outlier`."""
+    if statistics.projection is not None:
+        assert statistics.center is not None  # they come together
+        centered = graph.add("Sub", features, graph.constant(statistics.center))
+        projection = graph.constant(statistics.projection)
+        features = graph.add("MatMul", centered, projection, output="features")
+    else:
+        features = graph.add("Identity", features, output="features")
+    white = graph.add("MatMul", features, graph.constant(statistics.whitening))
+    guess = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
+    mean = graph.add("Gather", graph.constant(statistics.class_means), guess, axis=0)
+    away = graph.add("Sub", white, mean)
+    axes = graph.constant(np.array([1], np.int64))
+    squared = graph.add("ReduceMean", graph.add("Mul", away, away), axes, keepdims=0)
+    graph.add("Sqrt", squared, output="outlier")
+
+
+def _scalar(graph: Graph, value: float) -> str:
+    return graph.constant(np.array(value, np.float32))
+
+
+def _output(name: str, shape: list[str | int]) -> ValueInfoProto:
+    info: ValueInfoProto = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    return info

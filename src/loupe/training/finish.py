@@ -1,0 +1,128 @@
+"""From trained networks to `model.onnx`: temperature, statistics, parity gate, card."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loupe.arrays import Labels, Probabilities
+from loupe.classifier.card import Card
+from loupe.data.dataset import Dataset
+from loupe.examination.calibration import fit_temperature
+from loupe.examination.metrics import measure
+from loupe.framing import measure_framing
+from loupe.networks.committee import Committee
+from loupe.recipes.recipe import Recipe, to_dict
+from loupe.training.device import Compute
+from loupe.training.export import (
+    MIN_PARITY_IMAGES,
+    OUTLIER_QUANTILE,
+    FeatureStatistics,
+    check_parity,
+    measure_features,
+    probabilities_of,
+    read_back,
+    write_model,
+)
+from loupe.training.scores import predict_logits
+
+FEATURE_SAMPLE = 3_000  # training images that the statistics of the features are taken from
+EXACT = Compute(torch.device("cpu"), bf16=False)  # what the model file is compared with
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A model file that passed its gate.
+
+    Attributes:
+        content: the bytes of the file.
+        card: what it says about itself.
+        temperature: fitted on validation images; 1 without them.
+        parity_images: compared between ONNX Runtime and PyTorch.
+        parity_difference: the largest of a probability among them.
+    """
+
+    content: bytes
+    card: Card
+    temperature: float
+    parity_images: int
+    parity_difference: float
+
+
+def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: str) -> Finished:
+    """Export trained networks with all that a model file holds, and check what was written.
+
+    Args:
+        committee: trained networks, on the CPU.
+        dataset: training and validation images; test images are not looked at.
+        recipe: goes into the card.
+        fingerprint: of the data set as it was read; goes into the card.
+
+    Raises:
+        ModelError: the file does not say what the networks say; nothing is to be written then.
+    """
+    committee.eval()
+    train, validation = dataset.train, dataset.validation
+    held_out = len(validation)
+    images = validation.images
+    if held_out < MIN_PARITY_IMAGES:
+        images = np.concatenate([images, train.images[: MIN_PARITY_IMAGES - held_out]])
+    logits = predict_logits(committee, _tensor(images), EXACT)
+    temperature = 1.0
+    if held_out:
+        temperature = fit_temperature(logits[:held_out].numpy(), validation.labels)
+    statistics = _statistics(committee, train)
+    card = _card(dataset, recipe, fingerprint)
+    draft = read_back(write_model(committee, temperature, statistics, card))
+    expected = probabilities_of(logits, temperature)
+    given, difference = check_parity(draft, images, expected)
+    if held_out:
+        outlier = draft.examine(validation.images).outlier
+        card = replace(
+            card,
+            outlier_threshold=float(np.quantile(outlier, OUTLIER_QUANTILE)),
+            evaluation=_validation_figures(validation.labels, given[:held_out]),
+        )
+    content = write_model(committee, temperature, statistics, card)
+    return Finished(content, card, temperature, len(images), difference)
+
+
+def _statistics(committee: Committee, train: Dataset) -> FeatureStatistics:
+    """Statistics of the features of training images, of every class at least a few."""
+    spread = np.argsort(train.labels, kind="stable")
+    rank = np.empty(len(train), np.int64)
+    rank[spread] = np.concatenate([np.arange(count) for count in train.counts()])
+    chosen = np.argsort(rank, kind="stable")[:FEATURE_SAMPLE]  # the first of each class, in turn
+    sample = train.select(chosen)
+    images = _tensor(sample.images).float().div_(255)
+    with torch.inference_mode():
+        parts = [committee.features(batch) for batch in torch.split(images, 500)]
+    features = torch.cat(parts).numpy()
+    return measure_features(features, sample.labels, len(train.class_names))
+
+
+def _card(dataset: Dataset, recipe: Recipe, fingerprint: str) -> Card:
+    counts = {"train": len(dataset.train), "validation": len(dataset.validation)}
+    return Card(
+        class_names=dataset.class_names,
+        image_shape=dataset.image_shape,
+        framing=measure_framing(dataset.train.images).to_dict(),
+        outlier_threshold=None,
+        recipe=to_dict(recipe),
+        training_data={"name": dataset.name, "fingerprint": fingerprint, "counts": counts},
+        evaluation={},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _validation_figures(labels: Labels, probabilities: Probabilities) -> dict[str, Any]:
+    metrics = measure(labels, probabilities)
+    figures = {name: asdict(metric) for name, metric in metrics.items()}
+    return {"split": "validation", "n": len(labels), "metrics": figures}
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))

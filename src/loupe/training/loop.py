@@ -1,0 +1,143 @@
+"""The training loop: one network from its first weights to its last, in sight."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from loupe.runs.history import Epoch
+from loupe.training.augmentation import augment
+from loupe.training.job import Job, Progress, Watch, seed_of
+from loupe.training.member import Member, epoch_order, new_member, restore_member, save_member
+from loupe.training.optimizers import set_rate
+from loupe.training.schedule import rate_factor
+from loupe.training.scores import NO_SCORES, scores, validate
+
+EMA_INTERVAL = 5  # steps between two updates of the averaged weights: each costs 5 % of a step
+
+
+def train_member(
+    job: Job, index: int, checkpoint: Path, watch: Watch, stop: Callable[[], bool]
+) -> Member:
+    """Train one network to its end, from its checkpoint if there is one.
+
+    Args:
+        job: recipe and data.
+        index: of the member; with the recipe's seed it decides every random number.
+        checkpoint: file to save to and to go on from.
+        watch: called after each step.
+        stop: asked after each step; True ends the training with the weights there are.
+
+    Raises:
+        TrainingError: the loss is no number any more, or a checkpoint cannot be written.
+    """
+    member = new_member(job, index)
+    if checkpoint.exists():
+        restore_member(member, checkpoint, job)
+    saved = time.monotonic()
+    while not member.finished:
+        run_step(member, job)
+        interrupted = stop()
+        row = None
+        if interrupted or member.step % job.steps_per_epoch == 0:
+            row = finish_epoch(member, job)
+        member.finished = interrupted or _is_over(member, job)
+        watch(Progress(index, member.step, job.num_steps, row))
+        if member.finished or time.monotonic() - saved >= job.checkpoint_seconds:
+            save_member(member, checkpoint)
+            saved = time.monotonic()
+    if member.best:
+        member.evaluated.load_state_dict(member.best)
+    return member
+
+
+def run_step(member: Member, job: Job) -> None:
+    """Take one optimizer step: the next batch forward, backward, and into the weights."""
+    began = time.perf_counter()
+    recipe, size = job.recipe, job.batch_size
+    epoch, step = divmod(member.step, job.steps_per_epoch)
+    if step == 0:
+        member.order = epoch_order(job, member.index, epoch)
+        member.loss_sum.zero_()
+        member.seconds = 0.0
+    batch = slice(step * size, (step + 1) * size)
+    chosen = member.order[batch]
+    labels = job.training.labels[chosen]
+    inputs = _inputs(job, member, job.training.images[chosen])
+    with job.compute.autocast():
+        logits = member.net(inputs).float()
+    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    set_rate(member.optimizers, rate_factor(recipe, member.step, job.num_steps))
+    for optimizer in member.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    member.step += 1
+    if member.average is not None and member.step % EMA_INTERVAL == 0:
+        _update_average(member.average, member.net, recipe.ema, member.step)
+    member.guesses[batch] = logits.detach().argmax(1)
+    member.loss_sum += loss.detach() * size
+    member.seconds += time.perf_counter() - began
+
+
+def finish_epoch(member: Member, job: Job) -> Epoch:
+    """Score what was seen and the validation images; add the epoch's row to the history."""
+    number, rest = divmod(member.step - 1, job.steps_per_epoch)
+    count = (rest + 1) * job.batch_size
+    labels = job.training.labels[member.order[:count]]
+    loss = float(member.loss_sum) / count
+    seen = scores(member.guesses[:count], labels, loss, job.num_classes)
+    held_out = NO_SCORES
+    if len(job.validation):
+        images, labels = job.validation.images, job.validation.labels
+        held_out = validate(member.evaluated, images, labels, job.compute)
+    rate = job.recipe.learning_rate * rate_factor(job.recipe, member.step - 1, job.num_steps)
+    row = Epoch(
+        number + 1, member.seconds, rate,
+        seen.loss, seen.accuracy, seen.precision, seen.recall,
+        held_out.loss, held_out.accuracy, held_out.precision, held_out.recall,
+    )  # fmt: skip
+    best = max((past.val_accuracy for past in member.history), default=-1.0)
+    member.history.append(row)
+    if row.val_accuracy > best:
+        member.best_epoch = row.epoch
+        if job.recipe.keep == "best":
+            tensors = member.evaluated.state_dict()
+            member.best = {name: tensor.clone() for name, tensor in tensors.items()}
+    return row
+
+
+def _is_over(member: Member, job: Job) -> bool:
+    """Whether all steps are done, or validation has not improved for `patience` epochs."""
+    patience = job.recipe.patience
+    waited = len(member.history) - member.best_epoch
+    bored = bool(patience and member.best_epoch) and waited >= patience
+    return member.step >= job.num_steps or bored
+
+
+def _inputs(job: Job, member: Member, images: Tensor) -> Tensor:
+    """The network's input for uint8 images `[n c h w]`: 0..1, varied as the recipe says."""
+    device = job.compute.device
+    seed = seed_of(job.recipe, member.index, f"step {member.step}")
+    if member.uses_dropout:
+        torch.manual_seed(seed)  # dropout layers know no generator of their own
+    generator = Generator(device).manual_seed(seed)
+    inputs = (images.float() - job.background).div_(255)
+    inputs = augment(inputs, job.recipe.augmentation, generator).add_(job.background / 255)
+    return inputs.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _update_average(average: nn.Module, net: nn.Module, decay: float, step: int) -> None:
+    """Move the average towards the weights, batch-norm statistics included.
+
+    Early averages forget faster, so that the first weights do not linger.
+    """
+    updates = step // EMA_INTERVAL
+    decay = min(decay**EMA_INTERVAL, updates / (updates + 10))
+    slow = [t for t in average.state_dict().values() if t.is_floating_point()]
+    live = [t for t in net.state_dict().values() if t.is_floating_point()]
+    torch._foreach_lerp_(slow, live, 1 - decay)

@@ -1,0 +1,101 @@
+"""From a data set and a recipe to a `Job`: splits, device, precision, budget."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from loupe.arrays import Images
+from loupe.data.dataset import Dataset
+from loupe.data.split import hold_out_validation
+from loupe.errors import DataError, RecipeError
+from loupe.recipes.named import settled
+from loupe.recipes.recipe import Recipe, changed
+from loupe.training.budget import with_epochs
+from loupe.training.device import Compute, bf16_agrees, choose_compute
+from loupe.training.job import Job, Pile, seed_of
+from loupe.training.member import new_member
+
+BACKGROUND_SAMPLE = 2_000  # images whose borders say what the background is
+
+
+def with_validation(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """Hold out the recipe's validation images, and refuse what cannot be trained on.
+
+    Raises:
+        DataError: fewer than two classes, or a class without training images.
+        RecipeError: the recipe needs validation images and keeps none.
+    """
+    dataset = hold_out_validation(dataset, recipe.validation, recipe.seed)
+    counts = dataset.train.counts()
+    if len(counts) < 2:
+        raise DataError(
+            f"{dataset.name} has one class only, '{dataset.class_names[0]}': a classifier needs "
+            "at least two. Add images of what it is to be told apart from."
+        )
+    for name, count in zip(dataset.class_names, counts, strict=True):
+        if not count:
+            raise DataError(
+                f"{dataset.name}: class '{name}' has no training images. Add some, or take the "
+                "class out of the data."
+            )
+    if not len(dataset.validation) and (recipe.patience or recipe.keep == "best"):
+        raise RecipeError(
+            f"recipe '{recipe.name}': patience and keep = 'best' need validation images, but "
+            "validation is 0. Keep some (validation = 0.1), or set patience = 0, keep = 'last'."
+        )
+    return dataset
+
+
+def prepare(dataset: Dataset, recipe: Recipe, checkpoint_seconds: float = 10.0) -> Job:
+    """Bring the data to the device and decide how to compute.
+
+    Args:
+        dataset: with its validation images held out.
+        recipe: variants are applied and a time budget is turned into epochs here.
+        checkpoint_seconds: time between two checkpoints.
+
+    Raises:
+        RecipeError: the network does not fit the images, or the device is not there.
+    """
+    recipe = settled(recipe, dataset)
+    compute = choose_compute(recipe)
+    job = Job(
+        recipe,
+        compute,
+        _pile(dataset.train, compute),
+        _pile(dataset.validation, compute),
+        len(dataset.class_names),
+        background_level(dataset.train.images),
+        checkpoint_seconds,
+    )
+    if compute.bf16 and not _bf16_is_sound(job):
+        job = replace(job, compute=replace(compute, bf16=False))
+    if recipe.minutes is not None:
+        recipe = changed(with_epochs(job, recipe.minutes), {"minutes": None})
+        job = replace(job, recipe=recipe)
+    return job
+
+
+def background_level(images: Images) -> float:
+    """The pixel value that lies around the objects: the median along the images' borders."""
+    sample = images[:: max(1, len(images) // BACKGROUND_SAMPLE)]
+    edges = [sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1]]
+    return float(np.median(np.concatenate([edge.ravel() for edge in edges])))
+
+
+def _pile(dataset: Dataset, compute: Compute) -> Pile:
+    """Images as torch has them, `[n c h w]`, on the device for the whole training."""
+    images = torch.from_numpy(np.array(dataset.images.transpose(0, 3, 1, 2), order="C"))
+    labels = torch.from_numpy(np.array(dataset.labels))
+    return Pile(images.to(compute.device), labels.to(compute.device))
+
+
+def _bf16_is_sound(job: Job) -> bool:
+    """Compare bf16 with float32 on the first weights and a real batch."""
+    member = new_member(job, 0)
+    images: Tensor = job.training.images[: min(64, job.batch_size)]
+    inputs = images.float().div_(255).contiguous(memory_format=torch.channels_last)
+    seed = seed_of(job.recipe, 0, "bf16")
+    return bf16_agrees(member.net, inputs, job.training.labels[: len(inputs)], seed)

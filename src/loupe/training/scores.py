@@ -1,0 +1,63 @@
+"""The figures of one epoch, computed on the device from guesses and losses."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from loupe.networks.build import Net
+from loupe.training.device import Compute
+
+BATCH_SIZE = 500  # images in one forward pass without gradients
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Loss and macro-averaged figures over some images."""
+
+    loss: float
+    accuracy: float
+    precision: float
+    recall: float
+
+
+NO_SCORES = Scores(math.nan, math.nan, math.nan, math.nan)  # where there are no images
+
+
+def scores(guesses: Tensor, labels: Tensor, loss: float, num_classes: int) -> Scores:
+    """Accuracy, and precision and recall as means over the classes that occur.
+
+    A class that is never guessed has precision 0, as scikit-learn's `zero_division=0` has it.
+    """
+    cells = torch.bincount(labels * num_classes + guesses, minlength=num_classes**2)
+    matrix = cells.view(num_classes, num_classes).cpu().double()  # rows: label, columns: guess
+    right, given, guessed = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+    occurs = (given + guessed) > 0
+    precision = (right / guessed.clamp(min=1))[occurs].mean()
+    recall = (right / given.clamp(min=1))[occurs].mean()
+    accuracy = right.sum() / matrix.sum()
+    return Scores(loss, float(accuracy), float(precision), float(recall))
+
+
+@torch.inference_mode()
+def validate(net: Net, images: Tensor, labels: Tensor, compute: Compute) -> Scores:
+    """Score a network on uint8 images `[n c h w]` in the precision of its training."""
+    logits = predict_logits(net, images, compute)
+    loss = float(functional.cross_entropy(logits, labels))
+    return scores(logits.argmax(1), labels, loss, logits.shape[1])
+
+
+@torch.inference_mode()
+def predict_logits(net: torch.nn.Module, images: Tensor, compute: Compute) -> Tensor:
+    """Logits of uint8 images `[n c h w]`, float32 `[n k]`, batch by batch."""
+    training = net.training
+    net.eval()
+    parts = []
+    for batch in torch.split(images, BATCH_SIZE):
+        inputs = batch.float().div_(255).contiguous(memory_format=torch.channels_last)
+        with compute.autocast():
+            parts.append(net(inputs).float())
+    net.train(training)
+    return torch.cat(parts)

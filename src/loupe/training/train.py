@@ -1,0 +1,283 @@
+"""`train` and `resume`: from a data set and a recipe to a finished run folder."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from safetensors.torch import save_file
+
+from loupe import __version__
+from loupe.data.dataset import Dataset
+from loupe.data.read import read
+from loupe.errors import RunError, TrainingError
+from loupe.files import write_bytes, write_json, write_text, written_atomically
+from loupe.networks.build import Net
+from loupe.networks.committee import Committee
+from loupe.recipes import named
+from loupe.recipes.recipe import Recipe, to_toml
+from loupe.runs.history import Epoch, History, write_history
+from loupe.runs.run import (
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    MODEL_FILE,
+    RECIPE_FILE,
+    WEIGHTS_FILE,
+    Run,
+    create_run,
+    open_run,
+)
+from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
+from loupe.training.device import keep_heap
+from loupe.training.finish import finish
+from loupe.training.interruption import stop_on_interrupt
+from loupe.training.job import Job, Progress, Watch
+from loupe.training.loop import train_member
+from loupe.training.member import Member
+from loupe.training.prepare import prepare, with_validation
+
+
+def train(
+    dataset: Dataset,
+    recipe: Recipe | str = named.DEFAULT,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    checkpoint_seconds: float = 10.0,
+    read_options: Mapping[str, Any] | None = None,
+) -> Run:
+    """Train a classifier and write its run folder; test images are not looked at.
+
+    Args:
+        dataset: what to learn; validation images are taken out of its training images as the
+            recipe says.
+        recipe: a `Recipe`, or the name of one.
+        out: the run's folder; default: the next free `runs/<data>-<recipe>-<n>`.
+        watch: called after each step with a `Progress`.
+        checkpoint_seconds: time between two checkpoints, from which `resume` goes on.
+        read_options: what the data set was read with besides its origin, for `resume`.
+
+    Returns:
+        The run; its model is `run.classifier`.
+
+    Raises:
+        DataError: the data cannot be trained on.
+        RecipeError: a setting or the network does not fit the data.
+        RunError: `out` is not empty.
+        TrainingError: the loss is no number any more, or the disk refuses.
+        ModelError: the exported model differs from the trained network.
+
+    Example:
+        >>> import loupe, tempfile
+        >>> from loupe.recipes.recipe import changed
+        >>> short = changed(loupe.recipe("logistic"), {"epochs": 5})
+        >>> run = loupe.train(loupe.read("digits"), short, out=tempfile.mkdtemp())
+        >>> run.history[-1].val_accuracy > 0.5
+        True
+    """
+    began = time.time()
+    keep_heap()
+    if isinstance(recipe, str):
+        recipe = named.recipe(recipe)
+    fingerprint = dataset.fingerprint  # before validation images are held out
+    dataset = with_validation(dataset, named.settled(recipe, dataset))
+    job = prepare(dataset, recipe, checkpoint_seconds)
+    run = create_run(Path(out) if out is not None else None, dataset.name, recipe.name)
+    write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))
+    environment = _environment(dataset, job, fingerprint, read_options or {})
+    write_json(run.folder / ENVIRONMENT_FILE, environment)
+    run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
+    return _complete(run, dataset, job, watch, began)
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    dataset: Dataset | None = None,
+    *,
+    watch: Watch | None = None,
+    checkpoint_seconds: float = 10.0,
+) -> Run:
+    """Go on with a run that was killed; it ends with the weights of an uninterrupted one.
+
+    Bit-identical on the CPU with the same versions and number of threads.
+
+    Args:
+        folder: of the run.
+        dataset: as it was trained on; read again from where it came from if it is not given.
+        watch: called after each step with a `Progress`.
+        checkpoint_seconds: time between two checkpoints.
+
+    Raises:
+        RunError: there is no such run, it has finished, or the data is not the same.
+    """
+    began = time.time()
+    keep_heap()
+    run = open_run(folder)
+    if run.is_finished:
+        raise RunError(f"The run {run.folder} has finished: there is nothing to resume.")
+    data = run.environment["data"]
+    if dataset is None:
+        dataset = read(data["origin"], **data["read_options"])
+    if dataset.fingerprint != data["fingerprint"]:
+        raise RunError(
+            f"The run {run.folder} was trained on data with the fingerprint "
+            f"{data['fingerprint'][:12]}…, but {data['origin'] or dataset.name} now has "
+            f"{dataset.fingerprint[:12]}…: images or labels have changed. Bring the old data "
+            "back, or start a new run."
+        )
+    dataset = with_validation(dataset, run.recipe)
+    job = prepare(dataset, run.recipe, checkpoint_seconds)
+    run.log("resuming")
+    return _complete(run, dataset, job, watch, began)
+
+
+def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: float) -> Run:
+    """Train every member, export, and write what a finished run holds."""
+    members, interrupted = _train_members(run, job, watch or _watch_nothing)
+    nets = [member.evaluated.cpu() for member in members]
+    write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
+    _write_weights(run.folder / WEIGHTS_FILE, nets)
+    exporting = time.time()
+    finished = finish(
+        Committee(nets, job.recipe.test_shifts),
+        dataset,
+        job.recipe,
+        run.environment["data"]["fingerprint"],
+    )
+    write_bytes(run.folder / MODEL_FILE, finished.content)
+    trained = sum(row.seconds for member in members for row in member.history)
+    environment = run.environment | {
+        "interrupted": interrupted,
+        "seconds": {
+            "training": trained,
+            "export": time.time() - exporting,
+            "total": run.environment.get("seconds", {}).get("total", 0.0) + time.time() - began,
+        },
+        "parameters": sum(p.numel() for net in nets for p in net.parameters()),
+        "model_bytes": len(finished.content),
+        "temperature": finished.temperature,
+        "best_epochs": [member.best_epoch for member in members],
+        "parity": {
+            "images": finished.parity_images,
+            "largest_difference": finished.parity_difference,
+        },
+    }
+    write_json(run.folder / ENVIRONMENT_FILE, environment)
+    run.log(f"finished after {trained:.1f} s of training")
+    return run
+
+
+def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool]:
+    """Train one network after the other; Ctrl-C keeps those that are complete, or the only one."""
+    members: list[Member] = []
+    folder = run.folder / CHECKPOINT_FOLDER
+    folder.mkdir(exist_ok=True)
+
+    def watch_and_record(progress: Progress) -> None:
+        if progress.epoch is not None:
+            row = progress.epoch
+            run.log(
+                f"network {progress.member + 1}, epoch {row.epoch}: loss {row.loss:.4f}, "
+                f"val_accuracy {row.val_accuracy:.4f}, {row.seconds:.1f} s"
+            )
+        watch(progress)
+
+    with stop_on_interrupt() as stop, torch.random.fork_rng():  # dropout draws from torch's own
+        for index in range(job.recipe.members):
+            path = folder / f"member_{index}.safetensors"
+            try:
+                member = train_member(job, index, path, watch_and_record, stop)
+            except TrainingError as error:
+                run.log(str(error))
+                raise
+            if stop() and members:
+                break
+            members.append(member)
+            if stop():
+                break
+        return members, stop()
+
+
+def mean_history(histories: Sequence[Sequence[Epoch]]) -> History:
+    """Average the members' figures epoch by epoch; seconds add up.
+
+    A member that stopped early is missing from the epochs that it did not train.
+    """
+    rows = []
+    for number in range(max(len(history) for history in histories)):
+        present = [astuple(history[number]) for history in histories if number < len(history)]
+        means = np.mean(np.array(present, dtype=np.float64), axis=0)
+        row = Epoch(number + 1, *means[1:].tolist())
+        rows.append(replace(row, seconds=sum(values[1] for values in present)))
+    return tuple(rows)
+
+
+def _write_weights(path: Path, nets: Sequence[Net]) -> None:
+    tensors = {
+        f"member_{index}.{name}": tensor.contiguous()
+        for index, net in enumerate(nets)
+        for name, tensor in net.state_dict().items()
+    }
+    with written_atomically(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def _environment(
+    dataset: Dataset, job: Job, fingerprint: str, read_options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What besides the recipe decides a run, and where it took place."""
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {
+        "loupe": __version__,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "data": {
+            "name": dataset.name,
+            "origin": dataset.origin,
+            "read_options": dict(read_options),
+            "fingerprint": fingerprint,
+            "image_shape": list(dataset.image_shape),
+            "counts": {name: view.counts().tolist() for name, view in splits.items()},
+            "class_names": list(dataset.class_names),
+            "grouped": dataset.groups is not None,
+            "notes": list(dataset.notes),
+            "skipped": len(dataset.skipped),
+        },
+        "device": str(job.compute.device),
+        "precision": job.compute.precision,
+        "threads": torch.get_num_threads(),
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _processor() -> str:
+    """The processor's model; empty where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _watch_nothing(progress: Progress) -> None:
+    """What watches where nobody does."""
