@@ -1,0 +1,205 @@
+"""`read`: one door for every kind of data.
+
+To add a file format, write `recognise(path)` and `read(path, options)` and list it in `READERS`.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from loupe.data.dataset import Dataset
+from loupe.data.idx import holds_idx, read_idx
+from loupe.data.integrity import require_integrity
+from loupe.data.memory import dataset_from_arrays
+from loupe.data.named_arrays import dataset_from_named
+from loupe.data.npz import is_npz, read_npz
+from loupe.data.openml import read_openml
+from loupe.data.options import BadFiles, ReadOptions
+from loupe.data.pixel_csv import holds_pixel_csv, read_pixel_csv
+from loupe.data.public import PUBLIC
+from loupe.data.public_set import read_public
+from loupe.data.split import seal_test
+from loupe.errors import DataError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file or folder: what it is, how it is told by its content, how it is read."""
+
+    description: str
+    recognise: Callable[[Path], bool]
+    read: Callable[[Path, ReadOptions], Dataset]
+
+
+# In the order in which they are tried; the first that recognises the content reads it.
+READERS: dict[str, Format] = {
+    "idx": Format("IDX files, as MNIST's", holds_idx, read_idx),
+    "npz": Format("NPZ with x_train, y_train, …, or images and labels", is_npz, read_npz),
+    "pixel-csv": Format("CSV of a label and pixels per row", holds_pixel_csv, read_pixel_csv),
+}
+
+# First bytes of files that hold images but no data set, and what to do with them.
+OTHER_FILES = {
+    b"\x93NUMPY": "one NumPy array without labels. Save images and labels together with "
+    "np.savez_compressed(path, images=…, labels=…).",
+    b"\x89PNG": "one picture. Give the folder that holds the classes' folders.",
+    b"\xff\xd8\xff": "one picture. Give the folder that holds the classes' folders.",
+    b"\x89HDF": "HDF5. Save its arrays as NPZ.",
+    b"MATLAB": "a MATLAB file. Save its arrays as NPZ.",
+    b"\x80": "a pickle, which Loupe never opens: it can run anybody's code. Save NPZ.",
+    b"\x1f\x8b": "packed with gzip and no IDX. Unpack it first.",
+    b"PK": "a ZIP archive without images or arrays. Unpack it and look what is inside.",
+    b"": "of an unknown format. CSV must be UTF-8 text.",
+}
+
+
+def read(
+    what: str | os.PathLike[str] | Sequence[Any] | Mapping[str, Any],
+    *,
+    size: int | None = None,
+    bad_files: BadFiles = "stop",
+) -> Dataset:
+    """Read a data set by name, from a file or folder, or from arrays.
+
+    The format is recognised by content. What the data brings as splits is kept; where it brings no
+    test split, 20 % of the training images are sealed as one.
+
+    Args:
+        what: a public set ("mnist"), "openml:NAME", a path, `(images, labels)`, keras'
+            `((x_train, y_train), (x_test, y_test))`, or a `dict` of arrays named as in NPZ.
+        size: height and width to which image files are fitted, in pixels; by default their
+            median, at most 64.
+        bad_files: "stop" names every bad file or row and reads nothing, "skip" leaves them out.
+
+    Raises:
+        DataError: there is no such data, or it makes no sense; says what to do.
+        BadFilesError: some of its files or rows cannot be used; `faults` names every one.
+
+    Example:
+        >>> digits = read("digits")
+        >>> len(digits), len(digits.test), digits.image_shape
+        (1797, 359, (8, 8, 1))
+    """
+    options = _checked_options(size, bad_files)
+    if not isinstance(what, (str, os.PathLike)):
+        return _finished(_read_arrays(what))
+    given = os.fspath(what)
+    try:
+        dataset = _read_named(given, options) if isinstance(what, str) else None
+        dataset = dataset or _read_path(Path(given).expanduser(), options)
+    except OSError as error:
+        raise DataError(
+            f"{given} cannot be read: {error}. Check that the file is there and that you may read "
+            "it."
+        ) from error
+    return replace(_finished(dataset), origin=given)
+
+
+def from_arrays(
+    images: Any,
+    labels: Any,
+    *,
+    name: str = "arrays",
+    class_names: Sequence[str] | None = None,
+    split: Any = None,
+    groups: Any = None,
+) -> Dataset:
+    """Make a data set of arrays in memory.
+
+    Args:
+        images: `[n h w]`, `[n h w c]`, or rows of square images; 0..255, 16-bit, or fractions.
+        labels: one an image: whole numbers or text.
+        name: names the data set and its runs.
+        class_names: the classes in order; labels that are numbers are then positions in it.
+        split: "train", "validation" or "test" for each image; without test images, 20 % of the
+            training images are sealed.
+        groups: who made each image, if known; a group is never divided between splits.
+
+    Raises:
+        DataError: arrays that do not fit together; says what was given and what was expected.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.arange(20 * 64, dtype=np.uint16).reshape(20, 8, 8) % 251
+        >>> from_arrays(images, ["cat", "dog"] * 10).class_names
+        ('cat', 'dog')
+    """
+    dataset = dataset_from_arrays(
+        images, labels, name=name, class_names=class_names, split=split, groups=groups
+    )
+    return _finished(dataset)
+
+
+def _checked_options(size: int | None, bad_files: BadFiles) -> ReadOptions:
+    if bad_files not in get_args(BadFiles):
+        raise DataError(f"bad_files is {bad_files!r}; expected 'stop' or 'skip'.")
+    if size is not None and not 2 <= size <= 1024:
+        raise DataError(f"size is {size}; expected the images' height and width, 2 to 1024 pixels.")
+    return ReadOptions(size, bad_files)
+
+
+def _finished(dataset: Dataset) -> Dataset:
+    """Do what every data set needs, whichever reader it came from."""
+    require_integrity(dataset)
+    return seal_test(dataset)
+
+
+def _read_arrays(what: Sequence[Any] | Mapping[str, Any]) -> Dataset:
+    if isinstance(what, Mapping):
+        return dataset_from_named(what, name="arrays", source="the dict of arrays")
+    if isinstance(what, (tuple, list)) and len(what) == 2:
+        if all(isinstance(part, (tuple, list)) and len(part) == 2 for part in what):
+            (x_train, y_train), (x_test, y_test) = what
+            arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+            return dataset_from_named(arrays, name="arrays", source="the tuple of arrays")
+        return dataset_from_arrays(*what)
+    raise DataError(
+        f"{type(what).__name__} was given to read; expected a name, a path, (images, labels), "
+        "((x_train, y_train), (x_test, y_test)) or a dict of arrays."
+    )
+
+
+def _read_named(given: str, options: ReadOptions) -> Dataset | None:
+    """Read what has a name rather than a path."""
+    if given in PUBLIC:
+        dataset = read_public(PUBLIC[given])
+        if not Path(given).exists():
+            return dataset
+        note = f"'{given}' is the public data set; give ./{given} to read what has this name here."
+        return replace(dataset, notes=(*dataset.notes, note))
+    if given.startswith("openml:"):
+        return read_openml(given.removeprefix("openml:"))
+    if "://" in given:
+        raise DataError(
+            f"{given} is an address; expected a name or a path. Download it and give the file."
+        )
+    return None
+
+
+def _read_path(path: Path, options: ReadOptions) -> Dataset:
+    if not path.exists():
+        raise DataError(_not_found(path))
+    for known in READERS.values():
+        if known.recognise(path):
+            return known.read(path, options)
+    head = b"" if path.is_dir() else path.open("rb").read(16)
+    advice = next(text for start, text in OTHER_FILES.items() if head.startswith(start))
+    expected = "; ".join(known.description for known in READERS.values())
+    raise DataError(f"{path} is {advice} Expected one of: {expected}.")
+
+
+def _not_found(path: Path) -> str:
+    """Say what is missing, with the nearest names among the public sets and the files there."""
+    missing = path
+    while missing.parent != missing and not missing.parent.exists():
+        missing = missing.parent
+    beside = [other.name for other in missing.parent.iterdir()] if missing.parent.is_dir() else []
+    plain = str(path).lower().replace("_", "-").replace(" ", "-")
+    hint = did_you_mean(plain, PUBLIC) or did_you_mean(missing.name, beside)
+    where = "" if missing == path else f": there is no {missing}"
+    return (
+        f"'{path}' is no public data set and no path that exists{where}.{hint} "
+        f"Public sets: {', '.join(PUBLIC)}; or openml:NAME."
+    )
