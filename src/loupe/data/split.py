@@ -18,6 +18,7 @@ from loupe.errors import DataError, RecipeError
 Units = Int64[np.ndarray, " n"]  # number of each image's unit, 0..units - 1
 Chosen = Bool[np.ndarray, " n"]
 
+_DRAWS = 10  # before a split is given up: one in 800 awkward draws fails where another succeeds
 _SWAPS = 500  # units of each side that are tried against each other
 
 
@@ -87,11 +88,13 @@ def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Datase
     groups = None if dataset.groups is None else dataset.groups[training]
     units = _units(duplicate_ids(dataset.images)[training], groups)
     _refuse_indivisible(dataset, labels, units, SPLITS[code])
-    chosen = _choose(labels, units, fraction, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    draws = (_choose(labels, units, fraction, generator) for _ in range(_DRAWS))
+    chosen = next((draw for draw in draws if draw is not None), None)
     if chosen is None:
         raise DataError(
-            f"{dataset.name}: no {SPLITS[code]} split keeps every group on one side and every "
-            "class on both. Add images of other groups, or leave the groups out."
+            f"{dataset.name}: no {SPLITS[code]} split was found that keeps every group on one side "
+            "and every class on both. Add images of other groups, or leave the groups out."
         )
     split = dataset.split.copy()
     split[training[chosen]] = code
@@ -141,7 +144,7 @@ def _refuse_indivisible(dataset: Dataset, labels: Labels, units: Units, name: st
 def _choose(
     labels: Labels, units: Units, fraction: float, generator: np.random.Generator
 ) -> Chosen | None:
-    """Choose units that hold about the fraction of every class; None where that is impossible."""
+    """Choose units that hold about the fraction of every class; None if a class is left out."""
     target = _targets(np.bincount(labels), fraction)
     size = np.bincount(units)
     lowest, highest = np.full(len(size), len(target)), np.full(len(size), -1)
