@@ -1,6 +1,7 @@
 """Writing files so that a reader, or a killed process, never meets half of one."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -47,12 +48,19 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line in one write, so that two processes never mix theirs."""
+def append_line(path: Path, line: str) -> int:
+    """Append one line in one write, so that two processes never mix theirs.
+
+    Returns:
+        Where the line ends in the file, in bytes.
+    """
+    content = (line + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(descriptor, (line + "\n").encode())
+        if os.write(descriptor, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(descriptor)
+        return os.lseek(descriptor, 0, os.SEEK_CUR)
     finally:
         os.close(descriptor)
 
