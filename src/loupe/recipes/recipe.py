@@ -54,6 +54,9 @@ class Recipe:
         weight_decay: per step and unit of learning rate, on weights only.
         label_smoothing: fraction of each label that is spread over all classes.
         ema: decay of the average of weights over steps that is evaluated and exported; 0: none.
+        focus: fraction of the training images, those with the highest loss when last seen, that a
+            round takes; 1: all of them. The number of steps in an epoch stays the same.
+        focus_from: the epoch, from 1, at which that begins.
         augmentation: how training images are varied.
         validation: fraction of the training images kept for validation; 0: train on all of them,
             and do without early stopping, temperature and a checked outlier threshold.
@@ -86,6 +89,8 @@ class Recipe:
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Fraction = 0.0
     ema: Fraction = 0.0
+    focus: Annotated[float, Field(gt=0, le=1)] = 1.0
+    focus_from: Count = 2
     augmentation: Augmentation = Augmentation()
     validation: Fraction = 1 / 12
     patience: Annotated[int, Field(ge=0)] = 0

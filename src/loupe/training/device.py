@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loupe.errors import RecipeError
+from loupe.recipes.notation import Dense, parse
 from loupe.recipes.recipe import Recipe
 
 # Largest relative difference of a tensor in bf16. It keeps 8 bits of mantissa: gradients of filters
@@ -46,11 +47,16 @@ def choose_compute(recipe: Recipe) -> Compute:
     if recipe.device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("device = 'cuda', but PyTorch sees no GPU here: use 'auto' or 'cpu'.")
     name = "cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu"
-    # Dense layers alone are too small to gain: converting their weights costs more.
     wanted = recipe.precision == "bf16" or (
-        recipe.precision == "auto" and "C" in recipe.network and has_native_bf16(name)
+        recipe.precision == "auto" and has_native_bf16(name) and _gains_from_bf16(recipe)
     )
     return Compute(torch.device(name), wanted)
+
+
+def _gains_from_bf16(recipe: Recipe) -> bool:
+    """Convolutions gain, and wide dense layers: under 128 units conversions cost more than that."""
+    layers = parse(recipe.network).layers
+    return any(not isinstance(layer, Dense) or layer.units >= 128 for layer in layers)
 
 
 def has_native_bf16(device: str) -> bool:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from loupe.runs.history import Epoch
 from loupe.training.augmentation import augment
 from loupe.training.job import Job, Progress, Watch, seed_of
-from loupe.training.member import Member, epoch_order, new_member, restore_member, save_member
+from loupe.training.member import Member, begin_round, new_member, restore_member, save_member
 from loupe.training.optimizers import set_rate
 from loupe.training.schedule import rate_factor
 from loupe.training.scores import NO_SCORES, scores, validate
@@ -58,19 +58,24 @@ def run_step(member: Member, job: Job) -> None:
     """Take one optimizer step: the next batch forward, backward, and into the weights."""
     began = time.perf_counter()
     recipe, size = job.recipe, job.batch_size
-    epoch, step = divmod(member.step, job.steps_per_epoch)
+    step = member.step % job.steps_per_epoch
     if step == 0:
-        member.order = epoch_order(job, member.index, epoch)
+        member.net.train()
         member.loss_sum.zero_()
         member.seconds = 0.0
-    batch = slice(step * size, (step + 1) * size)
-    chosen = member.order[batch]
-    labels = job.training.labels[chosen]
-    inputs = _inputs(job, member, job.training.images[chosen])
+    taken = (member.step - member.round_start) * size
+    if taken == len(member.order):
+        begin_round(member, job)
+        taken = 0
+    chosen = member.order[taken : taken + size]
+    labels = job.training.labels.index_select(0, chosen)
+    inputs = _inputs(job, member, job.training.images.index_select(0, chosen))
     with job.compute.autocast():
         logits = member.net(inputs).float()
-    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    losses = functional.cross_entropy(
+        logits, labels, label_smoothing=recipe.label_smoothing, reduction="none"
+    )
+    losses.mean().backward()  # type: ignore[no-untyped-call]  # torch's own
     set_rate(member.optimizers, rate_factor(recipe, member.step, job.num_steps))
     for optimizer in member.optimizers:
         optimizer.step()
@@ -78,16 +83,24 @@ def run_step(member: Member, job: Job) -> None:
     member.step += 1
     if member.average is not None and member.step % EMA_INTERVAL == 0:
         _update_average(member.average, member.net, recipe.ema, member.step)
-    member.guesses[batch] = logits.detach().argmax(1)
-    member.loss_sum += loss.detach() * size
+    _record(member, slice(step * size, (step + 1) * size), chosen, logits, losses)
     member.seconds += time.perf_counter() - began
+
+
+def _record(member: Member, batch: slice, chosen: Tensor, logits: Tensor, losses: Tensor) -> None:
+    """Keep the figures of a batch on the device; nothing waits for them."""
+    losses = losses.detach()
+    member.losses.index_copy_(0, chosen, losses)
+    member.seen[batch] = chosen
+    member.guesses[batch] = logits.detach().argmax(1)
+    member.loss_sum += losses.sum()
 
 
 def finish_epoch(member: Member, job: Job) -> Epoch:
     """Score what was seen and the validation images; add the epoch's row to the history."""
     number, rest = divmod(member.step - 1, job.steps_per_epoch)
     count = (rest + 1) * job.batch_size
-    labels = job.training.labels[member.order[:count]]
+    labels = job.training.labels[member.seen[:count]]
     loss = float(member.loss_sum) / count
     seen = scores(member.guesses[:count], labels, loss, job.num_classes)
     held_out = NO_SCORES
@@ -124,9 +137,12 @@ def _inputs(job: Job, member: Member, images: Tensor) -> Tensor:
     seed = seed_of(job.recipe, member.index, f"step {member.step}")
     if member.uses_dropout:
         torch.manual_seed(seed)  # dropout layers know no generator of their own
-    generator = Generator(device).manual_seed(seed)
-    inputs = (images.float() - job.background).div_(255)
-    inputs = augment(inputs, job.recipe.augmentation, generator).add_(job.background / 255)
+    if job.background:  # only what differs from it is an object, and moves
+        images = images.float().sub_(job.background)
+    inputs = images.float().mul_(1 / 255)
+    inputs = augment(inputs, job.recipe.augmentation, Generator(device).manual_seed(seed))
+    if job.background:
+        inputs.add_(job.background / 255)
     return inputs.contiguous(memory_format=torch.channels_last)
 
 

@@ -21,6 +21,9 @@ from loupe.training.checkpoint import (
 from loupe.training.job import Job, seed_of
 from loupe.training.optimizers import make_optimizers
 
+UNSEEN = 1e9  # loss of an image before it was first seen: it comes first
+FIGURES = ("order", "losses", "seen", "guesses", "loss_sum")  # of a member, in its checkpoint
+
 
 @dataclass
 class Member:
@@ -30,10 +33,13 @@ class Member:
     net: Net
     average: Net | None  # of the weights over steps
     optimizers: list[torch.optim.Optimizer]
-    order: Tensor  # of this epoch's images
-    guesses: Tensor  # of this epoch's images so far, in that order
-    loss_sum: Tensor  # over this epoch's images so far
+    order: Tensor  # in which the images of this round are taken
+    losses: Tensor  # of each training image when it was last seen
+    seen: Tensor  # positions of this epoch's images so far
+    guesses: Tensor  # of the same
+    loss_sum: Tensor  # over the same
     step: int = 0
+    round_start: int = 0  # the step at which this round began
     seconds: float = 0.0  # of this epoch's training so far
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights of the best epoch, if kept
@@ -63,17 +69,34 @@ def new_member(job: Job, index: int) -> Member:
         net,
         average,
         make_optimizers(net, recipe),
-        order=epoch_order(job, index, 0),
+        order=torch.zeros(0, dtype=torch.int64, device=device),
+        losses=torch.full((len(job.training),), UNSEEN, device=device),
+        seen=torch.zeros(seen, dtype=torch.int64, device=device),
         guesses=torch.zeros(seen, dtype=torch.int64, device=device),
         loss_sum=torch.zeros((), device=device),
     )
 
 
-def epoch_order(job: Job, member: int, epoch: int) -> Tensor:
-    """The order in which an epoch takes the training images, in whole batches, `[m]`."""
-    generator = Generator().manual_seed(seed_of(job.recipe, member, f"order {epoch}"))
-    order = torch.randperm(len(job.training), generator=generator)
-    return order[: job.steps_per_epoch * job.batch_size].to(job.compute.device)
+def begin_round(member: Member, job: Job) -> None:
+    """Draw the images of the next round: all of them, or those that are hardest by now.
+
+    From epoch `focus_from` on, a round takes the fraction `focus` of the images with the highest
+    loss when last seen, in random order. An image left out keeps its loss, so that it comes back
+    when the others have fallen below it: learning time goes where there is something to learn
+    (as in Jiang et al. 2019, arXiv:1910.00762, but without an extra forward pass).
+    """
+    recipe, count = job.recipe, len(job.training)
+    purpose = f"order {member.step}"
+    generator = Generator().manual_seed(seed_of(recipe, member.index, purpose))
+    epoch = member.step // job.steps_per_epoch + 1
+    if recipe.focus < 1 and epoch >= recipe.focus_from:
+        kept = min(count, max(job.batch_size, int(recipe.focus * count)))
+        shuffled = torch.randperm(kept, generator=generator).to(job.compute.device)
+        order = member.losses.topk(kept).indices[shuffled]
+    else:
+        order = torch.randperm(count, generator=generator).to(job.compute.device)
+    member.order = order[: len(order) // job.batch_size * job.batch_size]
+    member.round_start = member.step
 
 
 def save_member(member: Member, path: Path) -> None:
@@ -94,9 +117,10 @@ def save_member(member: Member, path: Path) -> None:
     for number, optimizer in enumerate(member.optimizers):
         tensors.update(optimizer_tensors(f"optimizer_{number}", optimizer))
     tensors.update({f"best.{name}": tensor for name, tensor in member.best.items()})
-    tensors.update(guesses=member.guesses, loss_sum=member.loss_sum)
+    tensors.update({name: getattr(member, name) for name in FIGURES})
     values = {
         "step": member.step,
+        "round_start": member.round_start,
         "seconds": member.seconds,
         "history": [asdict(row) for row in member.history],
         "best_epoch": member.best_epoch,
@@ -119,9 +143,9 @@ def restore_member(member: Member, path: Path, job: Job) -> None:
         for name, tensor in tensors.items()
         if name.startswith("best.")
     }
-    member.guesses.copy_(tensors["guesses"])
-    member.loss_sum.copy_(tensors["loss_sum"])
+    for name in FIGURES:
+        setattr(member, name, tensors[name].to(job.compute.device))
     member.step, member.seconds = values["step"], values["seconds"]
+    member.round_start = values["round_start"]
     member.history = [Epoch(**row) for row in values["history"]]
     member.best_epoch, member.finished = values["best_epoch"], values["finished"]
-    member.order = epoch_order(job, member.index, member.step // job.steps_per_epoch)
