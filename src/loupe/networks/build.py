@@ -1,5 +1,6 @@
 """From a notation to a network with its first weights."""
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from loupe.networks.activations import Shape
 from loupe.networks.graph import Graph
 from loupe.networks.layers import layer_module, layer_nodes, layer_shape
-from loupe.recipes.notation import Network, parse
+from loupe.recipes.notation import Conv, Dense, Network, parse
 from loupe.recipes.recipe import Activation, Initialization, Recipe
 
 
@@ -42,6 +43,18 @@ class Net(nn.Module):
         """Logits, `[n k]`."""
         logits: Tensor = self.head(self.body(inputs))
         return logits
+
+    def takes_raw_pixels(self) -> bool:
+        """Whether its first layer has weights, into which the scale of the pixels can go."""
+        return bool(self.network.layers) and isinstance(self.network.layers[0], Conv | Dense)
+
+    def for_raw_pixels(self) -> "Net":
+        """Copy the network for pixels of 0..255: its first weights take the scale in."""
+        net = copy.deepcopy(self)
+        first = next(m for m in net.body.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+        with torch.no_grad():
+            first.weight.mul_(1 / 255)
+        return net
 
     def write(self, graph: Graph, inputs: str) -> tuple[str, str]:
         """Write the network into a graph; give the names of its logits and its features."""

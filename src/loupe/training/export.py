@@ -92,10 +92,13 @@ def write_model(
     """
     height, width, channels = card.image_shape
     graph = Graph()
-    scaled = graph.add(
-        "Mul", graph.add("Cast", "images", to=TensorProto.FLOAT), _scalar(graph, 1 / 255)
-    )
-    inputs = graph.add("Transpose", scaled, perm=[0, 3, 1, 2])
+    pixels = graph.add("Cast", "images", to=TensorProto.FLOAT)
+    if all(net.takes_raw_pixels() for net in committee.members):
+        nets = [net.for_raw_pixels() for net in committee.members]  # one pass over the pixels less
+        committee = Committee(nets, len(committee.shifts) > 1)
+    else:
+        pixels = graph.add("Mul", pixels, _scalar(graph, 1 / 255))
+    inputs = graph.add("Transpose", pixels, perm=[0, 3, 1, 2])
     logits, features = committee.write(graph, inputs)
     if temperature != 1.0:
         logits = graph.add("Mul", logits, _scalar(graph, 1 / temperature))
