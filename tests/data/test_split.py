@@ -69,6 +69,25 @@ def test_a_brought_validation_split_is_left_alone_when_the_test_is_sealed():
     assert np.array_equal(sealed.split == VALIDATION, split == VALIDATION)
 
 
+def test_what_is_in_a_brought_validation_split_stays_out_of_the_sealed_test():
+    contents = np.concatenate([np.arange(100), np.arange(30)])
+    groups = np.concatenate([np.arange(100), np.arange(200, 220), np.arange(40, 50)])
+    split = np.repeat([TRAIN, VALIDATION], [100, 30])
+    sealed = seal_test(
+        dataset_of(np.arange(130) % 2, contents=contents, groups=groups, split=split)
+    )
+    assert len(sealed.test) == 12  # a fifth of the 60 that are tied to nothing in validation
+    assert not np.isin(sealed.test.groups, groups[:30]).any()
+    assert not np.isin(sealed.test.groups, groups[40:50]).any()
+
+
+def test_a_class_that_is_wholly_tied_to_validation_cannot_be_sealed():
+    contents, split = [0, 1, 2, 3, 4, 5, 4, 5], np.repeat([TRAIN, VALIDATION], [6, 2])
+    dataset = dataset_of([0, 0, 0, 0, 1, 1, 1, 1], contents=contents, split=split)
+    with pytest.raises(DataError, match="class 'b' has 2 training images, tied to another split"):
+        seal_test(dataset)
+
+
 @given(
     labels=st.lists(st.integers(0, 3), min_size=1, max_size=80),
     seed=st.integers(0, 1000),
@@ -87,7 +106,7 @@ def test_no_tie_is_divided_and_every_class_is_on_both_sides(
     try:
         held = hold_out_validation(dataset, fraction, seed)
     except DataError as error:
-        assert "Add" in str(error)
+        assert "Add " in str(error)
         return
     assert not divided(contents, held.split)
     assert groups is None or not divided(groups, held.split)

@@ -264,11 +264,11 @@ def _finding(
     severity: Severity,
     message: str,
     suggestion: str,
-    indices: Iterable[int] = (),
+    indices: Int64[np.ndarray, " m"] | None = None,
     scores: Float64[np.ndarray, " m"] | None = None,
 ) -> Finding:
     """A finding about these images, surely bad unless scores say otherwise."""
-    positions = np.asarray(indices, np.int64)
+    positions = np.zeros(0, np.int64) if indices is None else indices
     sure = np.zeros(len(positions), np.float32)
     given = sure if scores is None else scores.astype(np.float32)
     return Finding(name, severity, message, positions, given, suggestion)

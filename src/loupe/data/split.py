@@ -78,15 +78,17 @@ def hold_out_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset
 
 def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Dataset:
     """Give a share of the training images the split `code`, and note it."""
-    training = np.flatnonzero(dataset.split == TRAIN)
-    if not len(training):
+    training = dataset.split == TRAIN
+    if not training.any():
         raise DataError(
             f"{dataset.name} has no training images to take a {SPLITS[code]} split from. "
             "Put images into its training split."
         )
-    labels = dataset.labels[training]
-    groups = None if dataset.groups is None else dataset.groups[training]
-    units = _units(duplicate_ids(dataset.images)[training], groups)
+    units = _units(duplicate_ids(dataset.images), dataset.groups)
+    # What the data have in validation must not become known to the test split as well.
+    free = training & ~np.isin(units, units[~training]) if code == TEST else training
+    candidates = np.flatnonzero(free)
+    labels, units = dataset.labels[free], np.unique(units[free], return_inverse=True)[1]
     _refuse_indivisible(dataset, labels, units, SPLITS[code])
     generator = np.random.default_rng(seed)
     draws = (_choose(labels, units, fraction, generator) for _ in range(_DRAWS))
@@ -97,10 +99,11 @@ def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Datase
             "and every class on both. Add images of other groups, or leave the groups out."
         )
     split = dataset.split.copy()
-    split[training[chosen]] = code
-    together = "" if groups is None else ", each group on one side"
+    split[candidates[chosen]] = code
+    together = "" if dataset.groups is None else ", each group on one side"
     note = (
-        f"{np.count_nonzero(chosen):,} of {len(training):,} training images were taken for the "
+        f"{np.count_nonzero(chosen):,} of {np.count_nonzero(training):,} training images were "
+        "taken for the "
         f"{SPLITS[code]} split: the same share of each class{together}."
     )
     return replace(dataset, split=split, notes=(*dataset.notes, note))
@@ -125,16 +128,19 @@ def _units(ids: Int64[np.ndarray, " n"], groups: Groups | None) -> Units:
 
 
 def _refuse_indivisible(dataset: Dataset, labels: Labels, units: Units, name: str) -> None:
-    """Raise where a class lies in one unit: it cannot be on both sides."""
-    pairs = np.unique(np.stack([labels, units]), axis=1)
-    units_of_class = np.bincount(pairs[0], minlength=len(dataset.class_names))
-    for label in np.flatnonzero(units_of_class == 1):
-        count = np.count_nonzero(labels == label)
-        fault = (
-            "has 1 training image"
-            if count == 1
-            else f"has {count} training images, all of one group or equal to each other"
-        )
+    """Raise where a class of the training images lies in one unit: it cannot be on both sides."""
+    num_units = int(units.max(initial=0)) + 1
+    pairs = np.unique(labels * num_units + units)
+    units_of_class = np.bincount(pairs // num_units, minlength=len(dataset.class_names))
+    counts = dataset.train.counts()
+    for label in np.flatnonzero((counts > 0) & (units_of_class < 2)):
+        count = int(counts[label])
+        if count == 1:
+            fault = "has 1 training image"
+        elif count == np.count_nonzero(labels == label):
+            fault = f"has {count} training images, all of one group or equal to each other"
+        else:
+            fault = f"has {count} training images, tied to another split by group or as equals"
         raise DataError(
             f"{dataset.name}: class '{dataset.class_names[label]}' {fault}; training and "
             f"{name} need one each. Add different images of it, or leave the class out."
