@@ -87,10 +87,15 @@ def optimizer_tensors(prefix: str, optimizer: Optimizer) -> Iterator[tuple[str, 
 
 def load_optimizer(prefix: str, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put back what an optimizer remembered."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for full_name, tensor in tensors.items():
         if full_name.startswith(f"{prefix}."):
             index, name = full_name.removeprefix(f"{prefix}.").split(".", 1)
+            parameter = parameters[int(index)]
+            if tensor.shape == parameter.shape:
+                # Fused steps walk through both in memory's order, whatever their strides say.
+                tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(index), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
