@@ -1,5 +1,4 @@
 import json
-import os
 from dataclasses import replace
 
 import cv2
@@ -8,12 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from loupe.data.public import PUBLIC
-from loupe.data.public_set import read_public
+from loupe.data.download import data_folders
+from loupe.data.read import read
 from loupe.errors import DataError, ModelError
 from loupe.framing import Framing, measure_framing, stroke_widths
-
-needs_data = pytest.mark.skipif("LOUPE_DATA_DIR" not in os.environ, reason="LOUPE_DATA_DIR not set")
 
 
 def rings(count=120, side=32, longer=20, stroke=3, *, place="box", seed=0):
@@ -232,7 +229,7 @@ def test_a_framing_with_a_missing_value_is_an_error():
 
 
 def test_the_digits_fill_their_height():
-    framing = measure_framing(read_public(PUBLIC["digits"]).images)
+    framing = measure_framing(read("digits").images)
     assert (framing.kind, framing.polarity) == ("glyph", "light on dark")
     assert framing.box == (8, 6) and framing.longer_side == 8
     assert framing.centring == "box" and framing.centre == (4, 4)
@@ -240,9 +237,7 @@ def test_the_digits_fill_their_height():
 
 
 @pytest.mark.slow
-@needs_data
-def test_mnist_comes_out_as_lecun_describes_it():
-    mnist = read_public(PUBLIC["mnist"])
+def test_mnist_comes_out_as_lecun_describes_it(mnist):
     for images in (mnist.train.images, mnist.test.images):
         framing = measure_framing(images)
         assert (framing.kind, framing.polarity) == ("glyph", "light on dark")
@@ -256,9 +251,8 @@ def test_mnist_comes_out_as_lecun_describes_it():
 
 
 @pytest.mark.slow
-@needs_data
-def test_mnist_without_its_margins_is_still_drawn_in_strokes():
-    digits = read_public(PUBLIC["mnist"]).images[:1000, ..., 0]
+def test_mnist_without_its_margins_is_still_drawn_in_strokes(mnist):
+    digits = mnist.images[:1000, ..., 0]
     cropped = [digit[np.ix_(digit.any(axis=1), digit.any(axis=0))] for digit in digits]
     filled = [cv2.resize(digit, (28, 28), interpolation=cv2.INTER_AREA) for digit in cropped]
     framing = measure_framing(np.stack(filled)[..., np.newaxis])
@@ -266,9 +260,10 @@ def test_mnist_without_its_margins_is_still_drawn_in_strokes():
 
 
 @pytest.mark.slow
-@needs_data
 def test_fashion_mnist_is_the_whole_frame():
-    framing = measure_framing(read_public(PUBLIC["fashion-mnist"]).train.images)
+    if not any((folder / "fashion-mnist").is_dir() for folder in data_folders()):
+        pytest.skip("Fashion-MNIST is not at hand: LOUPE_DATA_DIR names no folder that has it")
+    framing = measure_framing(read("fashion-mnist").train.images)
     assert (framing.kind, framing.polarity) == ("frame", "light on dark")
     assert framing.background == (0,)
     assert framing.longer_side == 28 and framing.largest_box == (28, 28)

@@ -1,6 +1,5 @@
 """Every check is silent on clean data, and finds the fault that is planted for it below."""
 
-import os
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -10,9 +9,9 @@ from hypothesis import given, settings
 
 from loupe.data.checks import CHECKS, check
 from loupe.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, Dataset, Rows
-from loupe.data.public import PUBLIC
-from loupe.data.public_set import read_public
-from loupe.data.split import hold_out_validation, seal_test
+from loupe.data.download import data_folders
+from loupe.data.read import read
+from loupe.data.split import hold_out_validation
 from loupe.errors import Fault
 
 PER_CLASS = {TRAIN: 40, VALIDATION: 10, TEST: 10}
@@ -221,24 +220,27 @@ def test_another_mix_of_classes_is_no_other_brightness():
 
 
 def test_the_digits_are_clean_and_stay_so_when_split():
-    digits = seal_test(read_public(PUBLIC["digits"]))
-    assert check(hold_out_validation(digits, 0.1, seed=0)) == ()
+    assert check(hold_out_validation(read("digits"), 0.1, seed=0)) == ()
+
+
+@pytest.fixture(scope="module")
+def fashion_mnist():
+    if not any((folder / "fashion-mnist").is_dir() for folder in data_folders()):
+        pytest.skip("Fashion-MNIST is not at hand: LOUPE_DATA_DIR names no folder that has it")
+    return read("fashion-mnist")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LOUPE_DATA_DIR" not in os.environ, reason="LOUPE_DATA_DIR is not set")
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_the_published_sets_are_clean(name):
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_published_sets_are_clean(name, request):
     # Of Fashion-MNIST too: the duplicates of its first release are gone from today's files.
-    dataset = read_public(PUBLIC[name])
+    dataset = request.getfixturevalue(name)
     assert check(dataset) == ()
     assert check(hold_out_validation(dataset, 1 / 12, seed=0)) == ()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LOUPE_DATA_DIR" not in os.environ, reason="LOUPE_DATA_DIR is not set")
-def test_ten_leaks_into_mnist_are_found():
-    mnist = read_public(PUBLIC["mnist"])
+def test_ten_leaks_into_mnist_are_found(mnist):
     leaking = with_images(mnist, range(60000, 60010), mnist.images[1000:1010])
     findings = {finding.check: finding for finding in check(leaking)}
     assert findings.keys() == {"leaks", "conflicting_labels"}

@@ -1,5 +1,4 @@
 import inspect
-import os
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -8,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 
 from loupe.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Rows
-from loupe.data.public import PUBLIC
-from loupe.data.public_set import read_public
 from loupe.data.split import hold_out_validation, seal_test
 from loupe.errors import DataError, RecipeError
 
@@ -228,9 +225,7 @@ def test_a_fraction_outside_its_range_is_an_error(fraction):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LOUPE_DATA_DIR" not in os.environ, reason="LOUPE_DATA_DIR is not set")
-def test_mnist_gives_5000_images_by_writers_of_their_own():
-    mnist = read_public(PUBLIC["mnist"])
+def test_mnist_gives_5000_images_by_writers_of_their_own(mnist):
     assert mnist.groups is not None and len(np.unique(mnist.train.groups)) == 539
     for seed in range(5):
         held = hold_out_validation(mnist, 1 / 12, seed)
@@ -241,9 +236,7 @@ def test_mnist_gives_5000_images_by_writers_of_their_own():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LOUPE_DATA_DIR" not in os.environ, reason="LOUPE_DATA_DIR is not set")
-def test_mnist_without_writers_gives_exactly_5000_images():
-    mnist = replace(read_public(PUBLIC["mnist"]), groups=None)
-    held = hold_out_validation(mnist, 1 / 12, seed=0)
+def test_mnist_without_writers_gives_exactly_5000_images(mnist):
+    held = hold_out_validation(replace(mnist, groups=None), 1 / 12, seed=0)
     assert len(held.validation) == 5000
     assert np.all(np.abs(held.validation.counts() - mnist.train.counts() / 12) <= 1)

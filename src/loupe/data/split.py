@@ -103,8 +103,7 @@ def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Datase
     together = "" if dataset.groups is None else ", each group on one side"
     note = (
         f"{np.count_nonzero(chosen):,} of {np.count_nonzero(training):,} training images were "
-        "taken for the "
-        f"{SPLITS[code]} split: the same share of each class{together}."
+        f"taken for the {SPLITS[code]} split: the same share of each class{together}."
     )
     return replace(dataset, split=split, notes=(*dataset.notes, note))
 
@@ -132,7 +131,7 @@ def _refuse_indivisible(dataset: Dataset, labels: Labels, units: Units, name: st
     num_units = int(units.max(initial=0)) + 1
     pairs = np.unique(labels * num_units + units)
     units_of_class = np.bincount(pairs // num_units, minlength=len(dataset.class_names))
-    counts = dataset.train.counts()
+    counts = np.bincount(dataset.labels[dataset.split == TRAIN], minlength=len(units_of_class))
     for label in np.flatnonzero((counts > 0) & (units_of_class < 2)):
         count = int(counts[label])
         if count == 1:
