@@ -18,6 +18,7 @@ convolution and dense layer. The empty string is logistic regression.
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from loupe.errors import NotationError
@@ -92,7 +93,7 @@ class Dropout:
 
     def __str__(self) -> str:
         """Print the token, as in DO.5."""
-        return f"DO{self.rate:g}".replace("DO0.", "DO.")
+        return f"DO{Decimal(repr(self.rate)):f}".replace("DO0.", "DO.")
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def parse(text: str) -> Network:
         return Network(())
     layers, end = _parse_layers(text, 0)
     if end < len(text):
-        raise _error(text, end, text[end:], "closes a block that was never opened")
+        raise _unexpected(text, end)
     return Network(layers)
 
 
@@ -149,16 +150,21 @@ _POOL = re.compile(r"(MP|AP)(\d+)(?:/(\d+))?")
 _DROPOUT = re.compile(r"DO(0?\.\d+)")
 _TOKEN = re.compile(r"[^-()]*")
 LARGEST_NUMBER = 65_536  # filters, units: more is a slip of the finger
+DEEPEST = 20  # blocks in blocks: likewise
 
 
-def _parse_layers(text: str, start: int) -> tuple[tuple[Layer, ...], int]:
+def _parse_layers(text: str, start: int, depth: int = 0) -> tuple[tuple[Layer, ...], int]:
     """Read layers up to the end of the text or of the block; give them and where that is."""
     layers: list[Layer] = []
     while True:
         if text.startswith("R(", start):
-            inner, end = _parse_layers(text, start + 2)
-            if not text.startswith(")", end):
+            if depth == DEEPEST:
+                raise _error(text, start, "R(", f"opens more than {DEEPEST} blocks in each other")
+            inner, end = _parse_layers(text, start + 2, depth + 1)
+            if end == len(text):
                 raise _error(text, start, text[start:], "opens a block that is never closed")
+            if text[end] != ")":
+                raise _unexpected(text, end)
             layers.append(_residual(text, start, inner))
             end += 1
         else:
@@ -207,7 +213,7 @@ def _parse_token(text: str, position: int, token: str) -> Layer:
         size = _number(text, position, token, match[2])
         stride = _number(text, position, token, match[3]) if match[3] else size
         return Pool("max" if match[1] == "MP" else "average", size, stride)
-    if match := _DROPOUT.fullmatch(token):
+    if (match := _DROPOUT.fullmatch(token)) and float(match[1]) < 1:
         return Dropout(float(match[1]))
     known = "64C3, 64C3v/2p2b, 300N, MP2, AP2, GAP, BN, DO.5, R(64C3b-64C3b)"
     raise _error(text, position, token, f"is no layer. Layers look like {known}")
@@ -218,6 +224,18 @@ def _number(text: str, position: int, token: str, digits: str) -> int:
     if not 1 <= number <= LARGEST_NUMBER:
         raise _error(text, position, token, f"holds {digits}: expected 1 to {LARGEST_NUMBER}")
     return number
+
+
+_UNEXPECTED = {
+    ")": "closes a block that was never opened",
+    "(": "opens a block, but only R( does",
+}
+
+
+def _unexpected(text: str, position: int) -> NotationError:
+    """Point at what follows a layer where '-' should, or the end."""
+    why = _UNEXPECTED.get(text[position], "follows without a '-' between the two layers")
+    return _error(text, position, text[position:], why)
 
 
 def _error(text: str, position: int, token: str, why: str) -> NotationError:

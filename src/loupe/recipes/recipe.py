@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from loupe.errors import RecipeError, did_you_mean
+from loupe.errors import NotationError, RecipeError, did_you_mean
 from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.notation import parse
 
@@ -30,7 +30,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Recipe:
     """Everything that decides a run, apart from the data.
 
@@ -161,7 +161,12 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     for key, value in overrides.items():
         table, dot, inner = key.partition(".")
         if dot:
-            values[table] = {**values.get(table, {}), inner: value}
+            before = values.get(table, {})
+            if not isinstance(before, Mapping):
+                raise RecipeError(
+                    f"recipe '{recipe.name}': '{key}' is no setting: '{table}' is no table."
+                )
+            values[table] = {**before, inner: value}
         elif key == "augmentation" and isinstance(value, Mapping):
             values[key] = {**values[key], **value}
         else:
@@ -184,7 +189,7 @@ def read_recipe(path: Path) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecipeError(f"The recipe file {path} does not exist.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not a readable TOML file: {error}.") from error
     return from_dict({"name": path.stem, **values})
 
@@ -195,7 +200,7 @@ FIXED = ("name", "variants", "seed", "device", "minutes")
 
 def _refuse_unsettable(name: str, kind: str, overrides: Mapping[str, Any]) -> None:
     for key in overrides:
-        if key in FIXED:
+        if key.partition(".")[0] in FIXED:
             raise RecipeError(f"recipe '{name}': variants.{kind} cannot change '{key}'.")
 
 
@@ -211,9 +216,10 @@ def _explain(error: ValidationError, name: str) -> str:
         else:
             said = problem["msg"].removeprefix("Value error, ")
             given = problem["input"]
+            points_at_it = isinstance(problem.get("ctx", {}).get("error"), NotationError)
             lines.append(
                 said
-                if isinstance(given, str) and given in said
+                if points_at_it
                 else f"{key} = {given!r} cannot be: {said[0].lower()}{said[1:]}."
             )
     return f"recipe '{name}': " + "\n".join(lines)
