@@ -141,7 +141,9 @@ def resume(
 
 def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: float) -> Run:
     """Train every member, export, and write what a finished run holds."""
+    fitting = time.time()
     members, interrupted = _train_members(run, job, watch or _watch_nothing)
+    fitted = time.time() - fitting
     nets = [member.evaluated.cpu() for member in members]
     write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
     _write_weights(run.folder / WEIGHTS_FILE, nets)
@@ -158,6 +160,7 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
         "interrupted": interrupted,
         "seconds": {
             "training": trained,
+            "fit": fitted,  # with validation and checkpoints; of a resumed run, since then
             "export": time.time() - exporting,
             "total": run.environment.get("seconds", {}).get("total", 0.0) + time.time() - began,
         },
