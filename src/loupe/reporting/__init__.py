@@ -1,1 +1,1 @@
-"""Reports: one self-contained HTML file each."""
+"""The pages that people open: the report of a run, and the check of a data set."""

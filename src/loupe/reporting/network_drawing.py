@@ -1,0 +1,94 @@
+"""The network as a line of layers: each a block as high as its map, as wide as its channels."""
+
+import math
+from dataclasses import dataclass
+
+from loupe.recipes.notation import (
+    Conv,
+    Dense,
+    Dropout,
+    GlobalPool,
+    Layer,
+    Norm,
+    Pool,
+    Residual,
+    parse,
+)
+
+Shape = tuple[int, ...]  # channels, height, width of a map; units of a vector
+
+
+@dataclass(frozen=True)
+class Block:
+    """One layer: its token, its name, the shape of its output, the size of its drawing."""
+
+    token: str
+    name: str
+    shape: str
+    width: float
+    height: float
+
+
+def layer_blocks(network: str, image_shape: tuple[int, int, int], classes: int) -> list[Block]:
+    """Walk through a network, from the image to the classes.
+
+    Example:
+        >>> [block.shape for block in layer_blocks("64C3p2-300N", (28, 28, 1), 10)]
+        ['28 × 28', '14 × 14 × 64', '300', '10']
+    """
+    height, width, channels = image_shape
+    shape: Shape = (channels, height, width)
+    tallest = max(height, width)
+    blocks = [_block("image", "pixels", shape, tallest)]
+    for layer in parse(network).layers:
+        shape = output_shape(layer, shape)
+        blocks.append(_block(str(layer), _name(layer), shape, tallest))
+    return [*blocks, _block("output", "softmax", (classes,), tallest)]
+
+
+def output_shape(layer: Layer, shape: Shape) -> Shape:
+    """Shape of a layer's output."""
+    match layer:
+        case Conv():
+            padding = 0 if layer.valid else layer.kernel // 2
+            sides = [_slid(side + 2 * padding, layer.kernel, layer.stride) for side in shape[1:]]
+            for suffix in layer.suffixes:
+                if suffix != "b":
+                    sides = [_slid(side, int(suffix[1:]), int(suffix[1:])) for side in sides]
+            return (layer.filters, *sides)
+        case Dense():
+            return (layer.units,)
+        case Pool():
+            return (shape[0], *(_slid(side, layer.size, layer.stride) for side in shape[1:]))
+        case GlobalPool():
+            return (shape[0],)
+        case Residual():
+            for inner in layer.layers:
+                shape = output_shape(inner, shape)
+    return shape
+
+
+def _slid(side: int, window: int, stride: int) -> int:
+    return (side - window) // stride + 1
+
+
+def _name(layer: Layer) -> str:
+    match layer:
+        case Conv():
+            return f"convolution {layer.kernel} × {layer.kernel}"
+        case Pool():
+            return f"{layer.kind} pooling"
+    return {
+        Dense: "dense", GlobalPool: "global pooling", Norm: "batch norm",
+        Dropout: "dropout", Residual: "residual",
+    }[type(layer)]  # fmt: skip
+
+
+def _block(token: str, name: str, shape: Shape, tallest: int) -> Block:
+    channels = shape[0]
+    wide = 5 + 4 * math.log2(channels + 1)
+    if len(shape) == 1:
+        return Block(token, name, f"{channels:,}", 7, round(wide, 1))
+    *_, height, width = shape
+    sides = f"{width} × {height}" if channels == 1 else f"{width} × {height} × {channels}"
+    return Block(token, name, sides, round(wide, 1), round(6 + 46 * height / tallest, 1))

@@ -1,0 +1,58 @@
+"""The sections on mistakes: the gallery of wrong samples, and what to do about the pairs."""
+
+from collections import Counter
+
+from loupe.examination.evaluation import Evaluation
+from loupe.examination.mistakes import CAUTION_ON_TEST, confused_pairs, mistakes, weak_classes
+from loupe.reporting.html import Section, render
+from loupe.reporting.samples import MOST_MISTAKES, wrong_samples
+from loupe.reporting.words import count, of
+from loupe.runs.run import Run
+
+OPEN_MISTAKES = 24  # cards before the fold
+MOST_PAIRS = 8
+MOST_THUMBS = 7  # of a pair
+
+
+def gallery(run: Run, evaluation: Evaluation) -> Section:
+    """Show the wrong samples with their first three guesses, the most confident first."""
+    names = evaluation.dataset.class_names
+    involved: Counter[int] = Counter()
+    cards = []
+    for position, mistake in enumerate(mistakes(evaluation, limit=MOST_MISTAKES)):
+        label = int(evaluation.labels[mistake.index])
+        guess = int(evaluation.guesses[mistake.index])
+        involved.update((label, guess))
+        cards.append({"position": position, "mistake": mistake, "classes": (label, guess)})
+    total, images = len(evaluation.wrong), of(len(evaluation), "image")
+    html = render(
+        "section_mistakes.html.j2",
+        cards=cards,
+        total=total,
+        first=OPEN_MISTAKES,
+        classes=[(label, names[label], involved[label]) for label in sorted(involved)],
+        images=images,
+    )
+    headline = f"{count(total)} of {images} were misread"
+    if total <= 1:
+        headline = f"{'One' if total else 'None'} of {images} was misread"
+    sheet = wrong_samples(evaluation).sheet
+    return Section("mistakes", "Mistakes", headline, html, (sheet,))
+
+
+def pairs(run: Run, evaluation: Evaluation) -> Section:
+    """List the most confused pairs with examples and what to do about each."""
+    wrong = wrong_samples(evaluation)
+    number = {name: i for i, name in enumerate(evaluation.dataset.class_names)}
+    rows = [
+        (pair, wrong.cells.get((number[pair.label], number[pair.guess]), [])[:MOST_THUMBS])
+        for pair in confused_pairs(evaluation, limit=MOST_PAIRS)
+    ]
+    html = render(
+        "section_pairs.html.j2",
+        pairs=rows,
+        weak=weak_classes(evaluation),
+        caution=CAUTION_ON_TEST if evaluation.split == "test" else "",
+    )
+    headline = "What is mixed up most, and what to do about it" if rows else "Nothing is mixed up"
+    return Section("pairs", "What to do", headline, html, (wrong.sheet,))

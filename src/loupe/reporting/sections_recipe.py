@@ -1,0 +1,69 @@
+"""The section on how to do it again: command, network, every setting, machine and versions."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from loupe.examination.evaluation import Evaluation
+from loupe.reporting.html import Section, render
+from loupe.reporting.network_drawing import layer_blocks
+from loupe.reporting.words import count
+from loupe.runs.run import RECIPE_FILE, Run
+
+# Of the environment: what the page says elsewhere, or better.
+SEPARATE = ("command", "parameters", "model_bytes")
+SEPARATE_OF_DATA = ("counts", "class_names", "notes", "skipped", "image_shape")
+
+
+def recipe(run: Run, evaluation: Evaluation) -> Section:
+    """Print the recipe, the environment and the command that repeats the run."""
+    dataset = evaluation.dataset
+    environment = {key: value for key, value in run.environment.items() if key not in SEPARATE}
+    data = environment["data"]
+    environment["data"] = {key: data[key] for key in data if key not in SEPARATE_OF_DATA}
+    html = render(
+        "section_recipe.html.j2",
+        command=command(run),
+        layers=layer_blocks(run.recipe.network, dataset.image_shape, len(dataset.class_names)),
+        groups=[*_groups("recipe", run.recipe_dict()), *_groups("environment", environment)],
+    )
+    return Section("recipe", "Recipe", "How to do it again", html)
+
+
+def command(run: Run) -> str:
+    """Write the command that repeats the run.
+
+    A run that was started from Python has no command of its own: its recipe file, which holds
+    every setting and the seed, is given to one.
+    """
+    program, *arguments = run.environment["command"] or [""]
+    if PurePath(program).stem == "loupe":
+        return shlex.join(["loupe", *arguments])
+    data = run.environment["data"]
+    recipe_file = (run.folder / RECIPE_FILE).as_posix()
+    return shlex.join(["loupe", "train", data["origin"] or data["name"], "--recipe", recipe_file])
+
+
+def _groups(title: str, values: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Sort settings into titled lists: the plain ones, then each table by its own name."""
+    tables = {key: value for key, value in values.items() if isinstance(value, dict) and value}
+    plain = [(key, value) for key, value in values.items() if key not in tables]
+    yield (
+        title.capitalize().replace("_", " "),
+        [(key.replace("_", " "), _written(value)) for key, value in plain],
+    )
+    for key, table in tables.items():
+        yield from _groups(key, table)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_written, value))
+    if isinstance(value, int):
+        return count(value)
+    return str(value) if value not in ("", {}, None) else "none"

@@ -1,0 +1,81 @@
+"""The section on training: its curves beside validation's, and the verdict on them in words."""
+
+from markupsafe import Markup
+
+from loupe.examination.curves import Verdict, verdict
+from loupe.examination.evaluation import Evaluation
+from loupe.reporting.figures import Line, line_chart
+from loupe.reporting.html import Section, render
+from loupe.reporting.words import duration, loss, of, percent
+from loupe.runs.history import History
+from loupe.runs.run import Run
+
+
+def training(run: Run, evaluation: Evaluation) -> Section:
+    """Show how loss and accuracy went, epoch by epoch."""
+    history = run.history
+    if not history:
+        nothing = "This run has no history: its model was not trained epoch by epoch."
+        return Section("training", "Training", "No curves were recorded", render_notes([nothing]))
+    found = verdict(history)
+    columns, rows = _table(history)
+    html = render(
+        "section_training.html.j2",
+        sentences=found.sentences,
+        charts=Markup("").join(
+            _chart(key.capitalize(), key, history, found) for key in ("loss", "accuracy")
+        ),
+        held_out=_is_validated(history),
+        columns=columns,
+        rows=rows,
+    )
+    return Section("training", "Training", _headline(found, len(history)), html)
+
+
+def render_notes(notes: list[str]) -> Markup:
+    """List sentences."""
+    return render("section_notes.html.j2", notes=notes)
+
+
+def _headline(found: Verdict, num_epochs: int) -> str:
+    if found.overfits_since is not None:
+        return f"It over-fits from epoch {found.overfits_since} on"
+    if found.still_improving:
+        return f"It was still improving after {of(num_epochs, 'epoch')}"
+    if found.converged_at is not None:
+        return f"It converged at epoch {found.converged_at} of {num_epochs}"
+    return f"{of(num_epochs, 'epoch')} of training"
+
+
+def _chart(title: str, key: str, history: History, found: Verdict) -> Markup:
+    lines = [Line("train", "training", tuple(getattr(epoch, key) for epoch in history))]
+    if _is_validated(history):
+        held_out = tuple(getattr(epoch, f"val_{key}") for epoch in history)
+        lines.append(Line("validation", "validation", held_out))
+    return line_chart(
+        title,
+        lines,
+        is_share=key != "loss",
+        marked=found.best_epoch if len(history) > 2 else None,  # of two epochs, all can see it
+        shaded=found.overfits_since,
+    )
+
+
+def _is_validated(history: History) -> bool:
+    return any(epoch.is_validated for epoch in history)
+
+
+def _table(history: History) -> tuple[list[str], list[list[str]]]:
+    columns = ["Epoch", "Seconds", "Learning rate", "Loss", "Accuracy", "Precision", "Recall"]
+    if _is_validated(history):
+        columns += [f"Validation {name}" for name in ("loss", "accuracy", "precision", "recall")]
+    rows = []
+    for epoch in history:
+        shares = (epoch.accuracy, epoch.precision, epoch.recall)
+        row = [str(epoch.epoch), duration(epoch.seconds), f"{epoch.learning_rate:.3g}"]
+        row += [loss(epoch.loss), *map(percent, shares)]
+        if _is_validated(history):
+            held_out = (epoch.val_accuracy, epoch.val_precision, epoch.val_recall)
+            row += [loss(epoch.val_loss), *map(percent, held_out)]
+        rows.append(row)
+    return columns, rows
