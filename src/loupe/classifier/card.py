@@ -52,9 +52,10 @@ def read_card(text: str, path: str) -> Card:
     try:
         return TypeAdapter(Card).validate_json(text)
     except ValidationError as error:
-        missing = [str(problem["loc"][-1]) for problem in error.errors()]
+        places = [".".join(map(str, problem["loc"])) for problem in error.errors()]
+        faulty = ", ".join(place or "its beginning" for place in places)
         known = ", ".join(field.name for field in fields(Card))
         raise ModelError(
-            f"{path}: its card is not readable at: {', '.join(missing)}. Expected a JSON object "
+            f"{path}: its card is not readable at: {faulty}. Expected a JSON object "
             f"with {known}. Export the model again with this version of Loupe."
         ) from error

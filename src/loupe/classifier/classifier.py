@@ -100,7 +100,7 @@ class Classifier:
             return
         iterator = iter(images)
         while batch := list(itertools.islice(iterator, BATCH_SIZE)):
-            yield self._checked(np.stack(batch))
+            yield np.concatenate([self._checked(np.asarray(image)[np.newaxis]) for image in batch])
 
     def _checked(self, images: np.ndarray) -> Images:
         if images.ndim == 3:
@@ -142,16 +142,32 @@ def loads(content: bytes, source: str = "memory") -> Classifier:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: its warnings speak of its own optimizations
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
+        metadata = session.get_modelmeta().custom_metadata_map
+        inputs, outputs = (
+            {end.name: (end.type, end.shape[1:]) for end in ends}
+            for ends in (session.get_inputs(), session.get_outputs())
+        )
     except Exception as error:  # the engine raises a class of its own for each kind of damage
-        raise ModelError(
-            f"{source} is not a readable ONNX file: {str(error).splitlines()[0]}"
-        ) from error
-    metadata = session.get_modelmeta().custom_metadata_map
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"{source} is not a readable ONNX file: {reason}") from error
     if CARD_KEY not in metadata:
         raise ModelError(
             f"{source} is an ONNX file without '{CARD_KEY}' in its metadata: "
             "Loupe runs only models that it trained, because it needs their class names."
         )
     card = read_card(metadata[CARD_KEY], source)
+    ends = {**inputs, **outputs}
+    if (
+        inputs != {"images": ("tensor(uint8)", list(card.image_shape))}
+        or ends.get("probabilities") != ("tensor(float)", [len(card.class_names)])
+        or not {"features", "outlier"} <= outputs.keys()
+    ):
+        raise ModelError(
+            f"{source}: its graph is not what its card says: {ends}. Expected uint8 images "
+            f"[n {' '.join(map(str, card.image_shape))}] to probabilities "
+            f"[n {len(card.class_names)}], features and outlier. Export the model again."
+        )
     return Classifier(session, card, source, metadata.get(VERSION_KEY, "?"), len(content))
