@@ -10,17 +10,24 @@ from torch.nn import functional
 from loupe.networks.build import Net
 from loupe.networks.graph import Graph
 
-# Test-time shifts: rows and columns by which the image is moved, the unmoved one first.
-SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
+SHIFTS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # rows and columns by which an image is moved
 
 
 class Committee(nn.Module):
-    """Networks that vote by the mean of their probabilities, each on every shift of the image."""
+    """Networks that vote by the mean of their probabilities, each on every view of the image.
 
-    def __init__(self, nets: Sequence[Net], test_shifts: bool = False) -> None:
+    Args:
+        nets: the members.
+        test_shifts: whether an image is also seen shifted by one pixel, four ways.
+        test_mirror: whether each view is also seen mirrored.
+    """
+
+    def __init__(
+        self, nets: Sequence[Net], test_shifts: bool = False, test_mirror: bool = False
+    ) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
-        self.shifts = SHIFTS if test_shifts else SHIFTS[:1]
+        self.test_shifts, self.test_mirror = test_shifts, test_mirror
 
     @property
     def members(self) -> list[Net]:
@@ -29,23 +36,23 @@ class Committee(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits `[n k]`: of one network as they are, of several the log of their mean vote."""
-        voices = len(self.members) * len(self.shifts)
+        views = self._views(inputs)
+        voices = len(self.members) * len(views)
         if voices == 1:
             logits: Tensor = self.nets[0](inputs)
             return logits
-        shifted = self._shifted(inputs)
-        votes = sum(net(moved).softmax(1) for net in self.members for moved in shifted)
+        votes = sum(net(view).softmax(1) for net in self.members for view in views)
         return torch.as_tensor(votes / voices).log()
 
     def features(self, inputs: Tensor) -> Tensor:
-        """Features of the members on the unmoved image, side by side, `[n d]`."""
+        """Features of the members on the image as it is, side by side, `[n d]`."""
         return torch.cat([net.features(inputs) for net in self.members], dim=1)
 
     def write(self, graph: Graph, inputs: str) -> tuple[str, str]:
         """Write the committee into a graph; give the names of its logits and its features."""
-        shifted = self._write_shifts(graph, inputs)
-        voices = [net.write(graph, moved) for net in self.members for moved in shifted]
-        features = [names[1] for names in voices[:: len(shifted)]]
+        views = self._write_views(graph, inputs)
+        voices = [net.write(graph, view) for net in self.members for view in views]
+        features = [names[1] for names in voices[:: len(views)]]
         if len(features) > 1:
             features = [graph.add("Concat", *features, axis=1)]
         if len(voices) == 1:
@@ -53,26 +60,29 @@ class Committee(nn.Module):
         votes = [graph.add("Softmax", logits, axis=1) for logits, _ in voices]
         return graph.add("Log", graph.add("Mean", *votes)), features[0]
 
-    def _shifted(self, inputs: Tensor) -> list[Tensor]:
-        height, width = inputs.shape[2:]
-        padded = functional.pad(inputs, (1, 1, 1, 1), mode="replicate")
-        return [
-            padded[:, :, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
-            for down, right in self.shifts
-        ]
+    def _views(self, inputs: Tensor) -> list[Tensor]:
+        """The image as it is, then its other views."""
+        views = [inputs]
+        if self.test_shifts:
+            height, width = inputs.shape[2:]
+            padded = functional.pad(inputs, (1, 1, 1, 1), mode="replicate")
+            views += [
+                padded[:, :, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+                for down, right in SHIFTS
+            ]
+        return views + [view.flip(3) for view in views] if self.test_mirror else views
 
-    def _write_shifts(self, graph: Graph, inputs: str) -> list[str]:
-        if len(self.shifts) == 1:
-            return [inputs]
-        _, height, width = self.members[0].shapes[0]
-        pads = graph.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
-        padded = graph.add("Pad", inputs, pads, mode="edge")
-        axes = graph.constant(np.array([2, 3], np.int64))
-        moved = []
-        for down, right in self.shifts:
-            starts = np.array([1 - down, 1 - right], np.int64)
-            ends = starts + np.array([height, width])
-            moved.append(
-                graph.add("Slice", padded, graph.constant(starts), graph.constant(ends), axes)
-            )
-        return moved
+    def _write_views(self, graph: Graph, inputs: str) -> list[str]:
+        views = [inputs]
+        if self.test_shifts:
+            _, height, width = self.members[0].shapes[0]
+            pads = graph.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+            padded = graph.add("Pad", inputs, pads, mode="edge")
+            for down, right in SHIFTS:
+                starts = (1 - down, 1 - right)
+                ends = (1 - down + height, 1 - right + width)
+                views.append(graph.slice(padded, (2, 3), starts, ends, (1, 1)))
+        if self.test_mirror:
+            last, beyond = -1, np.iinfo(np.int64).min  # from the last column to before the first
+            views += [graph.slice(view, (3,), (last,), (beyond,), (-1,)) for view in views]
+        return views

@@ -1,5 +1,6 @@
 """Writing an ONNX graph node by node: the few lines that every layer's row needs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,13 @@ class Graph:
         names = [f"split_{len(self.nodes)}_{part}" for part in range(parts)]
         self.nodes.append(helper.make_node("Split", [inputs], names, axis=1, num_outputs=parts))
         return names
+
+    def slice(self, inputs: str, *places: Sequence[int]) -> str:
+        """Cut along axes; `places` are axes, starts, ends (exclusive) and steps, one for each."""
+        axes, starts, ends, steps = (
+            self.constant(np.array(place, dtype=np.int64)) for place in places
+        )
+        return self.add("Slice", inputs, starts, ends, axes, steps)
 
     def constant(self, value: np.ndarray) -> str:
         """Store an array in the file and give its name."""

@@ -63,6 +63,8 @@ class Recipe:
         patience: epochs without a better validation accuracy before stopping; 0: never stop early.
         keep: weights of the "last" epoch, or of the "best" one on validation.
         test_shifts: also average the prediction over the image shifted by one pixel four ways.
+        test_mirror: also average over the mirrored image; only where mirrored images keep their
+            label.
         seed: of everything random in training, the validation split included.
         precision: "auto" computes convolutions in bf16 where the processor does so natively.
         device: "auto" takes a GPU where there is one.
@@ -96,6 +98,7 @@ class Recipe:
     patience: Annotated[int, Field(ge=0)] = 0
     keep: Literal["last", "best"] = "last"
     test_shifts: bool = False
+    test_mirror: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     precision: Precision = "auto"
     device: Device = "auto"

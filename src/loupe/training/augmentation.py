@@ -13,7 +13,9 @@ from loupe.recipes.augmentation import Augmentation
 ELASTIC_GRID = 5  # points to a side of the random field: the stroke bends, the pixels do not
 
 
-def augment(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+def augment(
+    images: Tensor, settings: Augmentation, generator: Generator, sides: Tensor | None = None
+) -> Tensor:
     """Vary each image of a batch in its own way.
 
     Args:
@@ -21,10 +23,16 @@ def augment(images: Tensor, settings: Augmentation, generator: Generator) -> Ten
             moved in from outside is background too.
         settings: how far.
         generator: of the random numbers, on the images' device.
+        sides: -1 for each image to be mirrored, 1 for the others, `[n]`; drawn where it is not
+            given, and unused where the settings do not mirror.
 
     Returns:
         Images of the same shape.
     """
+    if settings.flip == "horizontal":
+        if sides is None:
+            sides = _uniform((len(images),), generator).sign()
+        images = _mirror(images, sides)
     for kind in AUGMENTATIONS.values():
         if kind.applies(settings):
             images = kind.apply(images, settings, generator)
@@ -45,7 +53,7 @@ class AugmentationKind:
 
 
 def _warp(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """Rotate, scale, shear, shift, mirror and bend in one resampling."""
+    """Rotate, scale, shear, shift and bend in one resampling."""
     n, _, height, width = images.shape
     grid = _affine_grid(n, height, width, settings, generator)
     if settings.elastic:
@@ -62,14 +70,13 @@ def _affine_grid(
     (pytorch#174045).
     """
     device = generator.device
-    angle, zoom, shear, right, down, mirror = _uniform((6, n), generator)
+    angle, zoom, shear, right, down = _uniform((5, n), generator)
     zoom = 1 + settings.scale * zoom
     radians = math.radians(settings.rotation) * angle
     cos, sin = torch.cos(radians) / zoom, torch.sin(radians) / zoom
-    across = cos if settings.flip != "horizontal" else cos * mirror.sign()
     rows = [
-        across, settings.shear * shear - sin, settings.shift * 2 / width * right,
-        sin * (across / cos), cos, settings.shift * 2 / height * down,
+        cos, settings.shear * shear - sin, settings.shift * 2 / width * right,
+        sin, cos, settings.shift * 2 / height * down,
     ]  # fmt: skip
     matrices = torch.stack(rows, 1).view(2 * n, 3)
     y, x = ((torch.arange(side, device=device) + 0.5) * (2 / side) - 1 for side in (height, width))
@@ -77,6 +84,10 @@ def _affine_grid(
         [x.repeat(height), y.repeat_interleave(width), torch.ones(height * width, device=device)]
     )
     return (matrices @ pixels).view(n, 2, height, width).permute(0, 2, 3, 1)
+
+
+def _mirror(images: Tensor, sides: Tensor) -> Tensor:
+    return torch.where((sides < 0).view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def _elastic_field(n: int, height: int, width: int, pixels: float, generator: Generator) -> Tensor:

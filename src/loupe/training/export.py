@@ -95,7 +95,7 @@ def write_model(
     pixels = graph.add("Cast", "images", to=TensorProto.FLOAT)
     if all(net.takes_raw_pixels() for net in committee.members):
         nets = [net.for_raw_pixels() for net in committee.members]  # one pass over the pixels less
-        committee = Committee(nets, len(committee.shifts) > 1)
+        committee = Committee(nets, committee.test_shifts, committee.test_mirror)
     else:
         pixels = graph.add("Mul", pixels, _scalar(graph, 1 / 255))
     inputs = graph.add("Transpose", pixels, perm=[0, 3, 1, 2])

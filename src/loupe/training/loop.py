@@ -69,7 +69,7 @@ def run_step(member: Member, job: Job) -> None:
         taken = 0
     chosen = member.order[taken : taken + size]
     labels = job.training.labels.index_select(0, chosen)
-    inputs = _inputs(job, member, job.training.images.index_select(0, chosen))
+    inputs = _inputs(job, member, chosen)
     with job.compute.autocast():
         logits = member.net(inputs).float()
     losses = functional.cross_entropy(
@@ -131,16 +131,22 @@ def _is_over(member: Member, job: Job) -> bool:
     return member.step >= job.num_steps or bored
 
 
-def _inputs(job: Job, member: Member, images: Tensor) -> Tensor:
-    """The network's input for uint8 images `[n c h w]`: 0..1, varied as the recipe says."""
+def _inputs(job: Job, member: Member, chosen: Tensor) -> Tensor:
+    """The network's input for the chosen images: `[n c h w]`, 0..1, varied as the recipe says."""
     device = job.compute.device
+    images = job.training.images.index_select(0, chosen)
     seed = seed_of(job.recipe, member.index, f"step {member.step}")
     if member.uses_dropout:
         torch.manual_seed(seed)  # dropout layers know no generator of their own
     if job.background:  # only what differs from it is an object, and moves
         images = images.float().sub_(job.background)
     inputs = images.float().mul_(1 / 255)
-    inputs = augment(inputs, job.recipe.augmentation, Generator(device).manual_seed(seed))
+    generator = Generator(device).manual_seed(seed)
+    sides = None
+    if len(member.sides):
+        sides = -member.sides.index_select(0, chosen)
+        member.sides.index_copy_(0, chosen, sides)
+    inputs = augment(inputs, job.recipe.augmentation, generator, sides)
     if job.background:
         inputs.add_(job.background / 255)
     return inputs.contiguous(memory_format=torch.channels_last)

@@ -22,7 +22,14 @@ from loupe.training.job import Job, seed_of
 from loupe.training.optimizers import make_optimizers
 
 UNSEEN = 1e9  # loss of an image before it was first seen: it comes first
-FIGURES = ("order", "losses", "seen", "guesses", "loss_sum")  # of a member, in its checkpoint
+FIGURES = (
+    "order",
+    "losses",
+    "sides",
+    "seen",
+    "guesses",
+    "loss_sum",
+)  # of a member, in its checkpoint
 
 
 @dataclass
@@ -35,6 +42,7 @@ class Member:
     optimizers: list[torch.optim.Optimizer]
     order: Tensor  # in which the images of this round are taken
     losses: Tensor  # of each training image when it was last seen
+    sides: Tensor  # 1 or -1: whether each training image was last seen as it is or mirrored
     seen: Tensor  # positions of this epoch's images so far
     guesses: Tensor  # of the same
     loss_sum: Tensor  # over the same
@@ -71,10 +79,22 @@ def new_member(job: Job, index: int) -> Member:
         make_optimizers(net, recipe),
         order=torch.zeros(0, dtype=torch.int64, device=device),
         losses=torch.full((len(job.training),), UNSEEN, device=device),
+        sides=_first_sides(job, index),
         seen=torch.zeros(seen, dtype=torch.int64, device=device),
         guesses=torch.zeros(seen, dtype=torch.int64, device=device),
         loss_sum=torch.zeros((), device=device),
     )
+
+
+def _first_sides(job: Job, member: int) -> Tensor:
+    """Half of the images begin mirrored; each then alternates (Jordan 2024, arXiv:2404.00498).
+
+    Empty where nothing is mirrored.
+    """
+    mirrored = job.recipe.augmentation.flip == "horizontal"
+    generator = Generator().manual_seed(seed_of(job.recipe, member, "sides"))
+    heads = torch.randint(0, 2, (len(job.training) if mirrored else 0,), generator=generator)
+    return (heads * 2 - 1).to(torch.int8).to(job.compute.device)
 
 
 def begin_round(member: Member, job: Job) -> None:

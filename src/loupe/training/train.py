@@ -149,7 +149,7 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
     _write_weights(run.folder / WEIGHTS_FILE, nets)
     exporting = time.time()
     finished = finish(
-        Committee(nets, job.recipe.test_shifts),
+        Committee(nets, job.recipe.test_shifts, job.recipe.test_mirror),
         dataset,
         job.recipe,
         run.environment["data"]["fingerprint"],
