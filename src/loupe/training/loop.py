@@ -79,7 +79,8 @@ def run_step(member: Member, job: Job) -> None:
     set_rate(member.optimizers, rate_factor(recipe, member.step, job.num_steps))
     for optimizer in member.optimizers:
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    for parameter in member.net.parameters():
+        parameter.grad = None
     member.step += 1
     if member.average is not None and member.step % EMA_INTERVAL == 0:
         _update_average(member.average, member.net, recipe.ema, member.step)

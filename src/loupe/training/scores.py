@@ -10,7 +10,7 @@ from torch.nn import functional
 from loupe.networks.build import Net
 from loupe.training.device import Compute
 
-BATCH_SIZE = 500  # images in one forward pass without gradients
+BATCH_SIZE = 1000  # images in one forward pass without gradients
 
 
 @dataclass(frozen=True)
