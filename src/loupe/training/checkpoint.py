@@ -5,6 +5,7 @@ as JSON in its metadata. No generator's state is in it: every random number of a
 a generator that is seeded by the run's seed, the member and the step (`loupe.training.loop`).
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,13 +40,23 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, An
         TrainingError: the disk is full or refuses; the checkpoint before it is untouched.
     """
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    with writing(path.parent.parent), written_atomically(path) as temporary:
+        save_file(whole, temporary, {STATE_KEY: json.dumps(values)})
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say what to do when the disk refuses what is written into a run's folder.
+
+    Raises:
+        TrainingError: the disk is full or refuses.
+    """
     try:
-        with written_atomically(path) as temporary:
-            save_file(whole, temporary, {STATE_KEY: json.dumps(values)})
+        yield
     except (OSError, SafetensorError) as error:
         raise TrainingError(
-            f"The checkpoint {path} cannot be written: {error}. Make room on the disk, then go on "
-            f"with: loupe train --resume {path.parent.parent}"
+            f"The run folder {folder} cannot be written: {error}. Make room on the disk, then go "
+            f"on with: loupe train --resume {folder}"
         ) from error
 
 

@@ -1,5 +1,6 @@
 """`train` and `resume`: from a data set and a recipe to a finished run folder."""
 
+import contextlib
 import os
 import platform
 import sys
@@ -36,6 +37,7 @@ from loupe.runs.run import (
     open_run,
 )
 from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
+from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap
 from loupe.training.finish import finish
 from loupe.training.interruption import stop_on_interrupt
@@ -88,13 +90,15 @@ def train(
     if isinstance(recipe, str):
         recipe = named.recipe(recipe)
     fingerprint = dataset.fingerprint  # before validation images are held out
-    dataset = with_validation(dataset, named.settled(recipe, dataset))
+    recipe = named.settled(recipe, dataset)
+    dataset = with_validation(dataset, recipe)
     job = prepare(dataset, recipe, checkpoint_seconds)
     run = create_run(Path(out) if out is not None else None, dataset.name, recipe.name)
-    write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))
-    environment = _environment(dataset, job, fingerprint, read_options or {})
-    write_json(run.folder / ENVIRONMENT_FILE, environment)
-    run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
+    with writing(run.folder):
+        environment = _environment(dataset, job, fingerprint, read_options or {})
+        write_json(run.folder / ENVIRONMENT_FILE, environment)
+        write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))  # last: it makes this a run
+        run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
     return _complete(run, dataset, job, watch, began)
 
 
@@ -125,6 +129,11 @@ def resume(
         raise RunError(f"The run {run.folder} has finished: there is nothing to resume.")
     data = run.environment["data"]
     if dataset is None:
+        if not data["origin"]:
+            raise RunError(
+                f"The run {run.folder} was trained on arrays in memory, which cannot be read "
+                "again. Make the same data set and give it: loupe.resume(folder, dataset)."
+            )
         dataset = read(data["origin"], **data["read_options"])
     if dataset.fingerprint != data["fingerprint"]:
         raise RunError(
@@ -135,7 +144,8 @@ def resume(
         )
     dataset = with_validation(dataset, run.recipe)
     job = prepare(dataset, run.recipe, checkpoint_seconds)
-    run.log("resuming")
+    with writing(run.folder):
+        run.log("resuming")
     return _complete(run, dataset, job, watch, began)
 
 
@@ -145,8 +155,9 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
     members, interrupted = _train_members(run, job, watch or _watch_nothing)
     fitted = time.time() - fitting
     nets = [member.evaluated.cpu() for member in members]
-    write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
-    _write_weights(run.folder / WEIGHTS_FILE, nets)
+    with writing(run.folder):
+        write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
+        _write_weights(run.folder / WEIGHTS_FILE, nets)
     exporting = time.time()
     finished = finish(
         Committee(nets, job.recipe.test_shifts, job.recipe.test_mirror),
@@ -154,7 +165,6 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
         job.recipe,
         run.environment["data"]["fingerprint"],
     )
-    write_bytes(run.folder / MODEL_FILE, finished.content)
     trained = sum(row.seconds for member in members for row in member.history)
     environment = run.environment | {
         "interrupted": interrupted,
@@ -173,8 +183,10 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
             "largest_difference": finished.parity_difference,
         },
     }
-    write_json(run.folder / ENVIRONMENT_FILE, environment)
-    run.log(f"finished after {trained:.1f} s of training")
+    with writing(run.folder):
+        write_json(run.folder / ENVIRONMENT_FILE, environment)
+        write_bytes(run.folder / MODEL_FILE, finished.content)  # last: it makes the run finished
+        run.log(f"finished after {trained:.1f} s of training")
     return run
 
 
@@ -182,15 +194,17 @@ def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool
     """Train one network after the other; Ctrl-C keeps those that are complete, or the only one."""
     members: list[Member] = []
     folder = run.folder / CHECKPOINT_FOLDER
-    folder.mkdir(exist_ok=True)
+    with writing(run.folder):
+        folder.mkdir(exist_ok=True)
 
     def watch_and_record(progress: Progress) -> None:
         if progress.epoch is not None:
             row = progress.epoch
-            run.log(
-                f"network {progress.member + 1}, epoch {row.epoch}: loss {row.loss:.4f}, "
-                f"val_accuracy {row.val_accuracy:.4f}, {row.seconds:.1f} s"
-            )
+            with writing(run.folder):
+                run.log(
+                    f"network {progress.member + 1}, epoch {row.epoch}: loss {row.loss:.4f}, "
+                    f"val_accuracy {row.val_accuracy:.4f}, {row.seconds:.1f} s"
+                )
         watch(progress)
 
     with stop_on_interrupt() as stop, torch.random.fork_rng():  # dropout draws from torch's own
@@ -199,7 +213,8 @@ def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool
             try:
                 member = train_member(job, index, path, watch_and_record, stop)
             except TrainingError as error:
-                run.log(str(error))
+                with contextlib.suppress(OSError):  # the disk may be what the error is about
+                    run.log(str(error))
                 raise
             if stop() and members:
                 break
