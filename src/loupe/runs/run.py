@@ -139,7 +139,12 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 def list_runs(folder: Path = RUNS) -> tuple[Run, ...]:
     """List the runs in a folder, oldest first."""
-    return tuple(sorted(_runs_in(folder), key=lambda run: run.folder.stat().st_ctime))
+    # A recipe is written once, when its run begins; the folder changes with every report.
+    return tuple(sorted(_runs_in(folder), key=lambda run: _written(run.folder / RECIPE_FILE)))
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _runs_in(folder: Path) -> Iterator[Run]:

@@ -3,6 +3,8 @@
 import time
 from dataclasses import replace
 
+import torch
+
 from loupe.recipes.recipe import Recipe, changed
 from loupe.training.job import Job
 from loupe.training.loop import finish_epoch, run_step
@@ -19,6 +21,11 @@ def with_epochs(job: Job, minutes: float) -> Recipe:
     A network of its own is trained for two seconds and thrown away; nothing of it is kept but its
     speed.
     """
+    with torch.random.fork_rng():  # dropout draws from torch's own
+        return _with_epochs(job, minutes)
+
+
+def _with_epochs(job: Job, minutes: float) -> Recipe:
     trial = replace(job, recipe=changed(job.recipe, {"epochs": 1_000_000}))
     member = new_member(trial, 0)
     for _ in range(WARMUP_STEPS):

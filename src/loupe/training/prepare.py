@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from loupe.arrays import Images
 from loupe.data.dataset import Dataset
@@ -70,7 +70,8 @@ def prepare(dataset: Dataset, recipe: Recipe, checkpoint_seconds: float = 10.0) 
         background_level(dataset.train.images),
         checkpoint_seconds,
     )
-    if compute.bf16 and not _bf16_is_sound(job):
+    net = new_member(job, 0).net  # refuses a network that does not fit, before there is a folder
+    if compute.bf16 and not _bf16_is_sound(job, net):
         job = replace(job, compute=replace(compute, bf16=False))
     if recipe.minutes is not None:
         recipe = changed(with_epochs(job, recipe.minutes), {"minutes": None})
@@ -92,10 +93,9 @@ def _pile(dataset: Dataset, compute: Compute) -> Pile:
     return Pile(images.to(compute.device), labels.to(compute.device))
 
 
-def _bf16_is_sound(job: Job) -> bool:
+def _bf16_is_sound(job: Job, net: nn.Module) -> bool:
     """Compare bf16 with float32 on the first weights and a real batch."""
-    member = new_member(job, 0)
     images: Tensor = job.training.images[: min(64, job.batch_size)]
     inputs = images.float().div_(255).contiguous(memory_format=torch.channels_last)
     seed = seed_of(job.recipe, 0, "bf16")
-    return bf16_agrees(member.net, inputs, job.training.labels[: len(inputs)], seed)
+    return bf16_agrees(net, inputs, job.training.labels[: len(inputs)], seed)
