@@ -74,9 +74,10 @@ def _affine_grid(
     zoom = 1 + settings.scale * zoom
     radians = math.radians(settings.rotation) * angle
     cos, sin = torch.cos(radians) / zoom, torch.sin(radians) / zoom
+    # -1..1 spans fewer pixels on the shorter side: turn and slant in pixels.
     rows = [
-        cos, settings.shear * shear - sin, settings.shift * 2 / width * right,
-        sin, cos, settings.shift * 2 / height * down,
+        cos, (settings.shear * shear - sin) * (height / width), settings.shift * 2 / width * right,
+        sin * (width / height), cos, settings.shift * 2 / height * down,
     ]  # fmt: skip
     matrices = torch.stack(rows, 1).view(2 * n, 3)
     y, x = ((torch.arange(side, device=device) + 0.5) * (2 / side) - 1 for side in (height, width))
@@ -104,11 +105,12 @@ def _thicken(images: Tensor, settings: Augmentation, generator: Generator) -> Te
     The background is 0, so what is further from 0 is ink, whichever way the data set has it.
     """
     amount = settings.thickness * _uniform((len(images), 1, 1, 1), generator)
-    ink = images.abs()
-    grown = functional.max_pool2d(ink, 3, 1, padding=1)
-    thinned = -functional.max_pool2d(-ink, 3, 1, padding=1)
-    changed = ink + amount.clamp(min=0) * (grown - ink) - amount.clamp(max=0) * (thinned - ink)
-    return torch.where(images < 0, -changed, changed)
+    high = functional.max_pool2d(images, 3, 1, padding=1)
+    low = -functional.max_pool2d(-images, 3, 1, padding=1)
+    grown = torch.where(high >= -low, high, low)
+    thinned = torch.where(images > 0, low.clamp(min=0), high.clamp(max=0))
+    blended = amount.clamp(min=0) * (grown - images) - amount.clamp(max=0) * (thinned - images)
+    return images + blended
 
 
 def _erase(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
