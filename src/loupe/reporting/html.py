@@ -40,7 +40,7 @@ def render(template: str, **values: Any) -> Markup:
     """Fill a template of this package; every value is escaped unless it is `Markup`.
 
     Example:
-        >>> render("section_notes.html.j2", notes=["a <script>"])
+        >>> render("notes.html.j2", notes=["a <script>"])
         Markup('<ul class="notes">\n  <li>a &lt;script&gt;</li>\n</ul>')
     """
     # Safe to mark: the template has escaped every value.
@@ -85,6 +85,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["COLUMNS"] = COLUMNS
     for filter_ in (words.percent, words.interval, words.count, words.short_count, words.of,
-                    words.duration, words.size, words.listed, words.ordinal):  # fmt: skip
+                    words.share,
+        words.duration, words.size, words.listed, words.ordinal):  # fmt: skip
         environment.filters[filter_.__name__] = filter_
     return environment

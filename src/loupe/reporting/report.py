@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from loupe.reporting.sections_data import data
 from loupe.reporting.sections_mistakes import gallery, pairs
 from loupe.reporting.sections_recipe import recipe
 from loupe.reporting.sections_training import training
-from loupe.reporting.words import count, duration, interval, of, ordinal, percent, size
+from loupe.reporting.words import Figure, count, duration, interval, of, ordinal, percent, size
 from loupe.runs.run import REPORT_FILE, Run
 
 # In the order of the page. To add a section, write `f(run, evaluation) -> Section`, list it here.
@@ -105,15 +104,6 @@ def _looks(evaluation: Evaluation) -> str:
         f"This was the {ordinal(looks)} look at these test images: with each choice that follows "
         "from one, the figure flatters a little more."
     )
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One of the figures under the headline."""
-
-    name: str
-    value: str
-    detail: str
 
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:

@@ -1,20 +1,25 @@
 """The section on the data: what there is of each class, how it looks, what was noticed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int64
 from markupsafe import Markup
 
 from loupe.arrays import Image, Images
-from loupe.data.dataset import SPLITS, TRAIN, Dataset
+from loupe.data.dataset import SPLITS, TRAIN, Dataset, Split
 from loupe.data.finding import Finding
 from loupe.examination.evaluation import Evaluation
 from loupe.reporting.html import Section, render
 from loupe.reporting.sheets import Sheet
-from loupe.reporting.words import of
+from loupe.reporting.words import NBSP, of
 from loupe.runs.run import Run
 
-SPLIT_NAMES = ("training", "validation", "test")  # in the order of the codes
+SPLIT_NAMES: dict[Split, str] = {
+    "train": "Training", "validation": "Validation", "test": "Test"
+}  # fmt: skip
+CROWDED = 20  # classes from which on images are drawn at half their size
 NUM_SAMPLES = 10  # of each class
 MOST_SAMPLED = 1500  # images of all classes together
 MOST_AVERAGED = 500  # images of a class that its mean is taken over
@@ -33,18 +38,15 @@ def data(
     Without `dataset` it shows the evaluated images only, and says so.
     """
     whole = evaluation.dataset if dataset is None else dataset
-    table, sheets = class_table(whole)
+    table, sheets = class_table(whole, _look(whole))
     found, found_sheet = finding_list(whole, findings)
-    introduction = "" if dataset is not None else (
-        f"Only the {evaluation.split} images were at hand when this page was made."
-    )  # fmt: skip
     html = render(
         "section_data.html.j2",
-        introduction=introduction,
+        introduction=_introduction(run, evaluation, dataset),
+        table=table,
         notes=whole.notes,
         skipped=whole.skipped,
         findings=found,
-        **table,
     )
     return Section("data", "Data", data_sentence(whole), html, (*sheets, found_sheet))
 
@@ -54,49 +56,57 @@ def data_sentence(dataset: Dataset) -> str:
     height, width, channels = dataset.image_shape
     colour = "grey" if channels == 1 else "colour"
     return (
-        f"{of(len(dataset), f'{colour} image')} of {width} × {height} pixels in "
+        f"{of(len(dataset), f'{colour} image')} of {width}{NBSP}×{NBSP}{height} pixels in "
         f"{of(len(dataset.class_names), 'class', 'classes')}"
     )
 
 
-def class_table(dataset: Dataset) -> tuple[dict[str, object], tuple[Sheet, Sheet]]:
-    """Gather the rows of the table of classes, with the sheets of its images."""
-    num_classes = len(dataset.class_names)
-    present = [code for code in range(len(SPLITS)) if np.any(dataset.split == code)]
-    counts = np.stack(
-        [np.bincount(dataset.labels[dataset.split == code], minlength=num_classes)
-         for code in present], axis=1,
-    )  # fmt: skip
-    sampled = TRAIN if TRAIN in present else present[0]
-    most = max(1, min(NUM_SAMPLES, MOST_SAMPLED // num_classes))
-    pool = np.flatnonzero(dataset.split == sampled)
-    rows = []
-    means: list[Image] = []
-    samples: list[int] = []
+@dataclass(frozen=True, eq=False)
+class Look:
+    """How each class looks.
+
+    Attributes:
+        counts: images of each class, for every split that has images.
+        means: mean image of each class; None where it has no images to average.
+        samples: positions in the data set of some images of each class.
+        sampled: the split that means and samples are of.
+    """
+
+    counts: dict[Split, Int64[np.ndarray, " k"]]
+    means: Sequence[Image | None]
+    samples: Sequence[Sequence[int]]
+    sampled: Split
+
+
+def class_table(dataset: Dataset, look: Look) -> tuple[Markup, tuple[Sheet, Sheet]]:
+    """Tabulate the classes: mean, samples, counts; with the sheets of the images in it."""
+    most = max(1, MOST_SAMPLED // len(dataset.class_names))
+    means = [mean for mean in look.means if mean is not None]
+    rows, num_means = [], 0
+    shown: list[int] = []
     for label, name in enumerate(dataset.class_names):
-        members = pool[dataset.labels[pool] == label]
-        picked = members[_spread(len(members), most)]
-        row = {"name": name, "counts": counts[label].tolist(), "mean": None}
-        if len(members):
-            row["mean"] = len(means)
-            means.append(mean_image(dataset.images, members))
-        row["samples"] = range(len(samples), len(samples) + len(picked))
-        samples += picked.tolist()
-        rows.append(row)
-    table: dict[str, object] = {
-        "rows": rows,
-        "splits": [SPLIT_NAMES[code].capitalize() for code in present],
-        "totals": counts.sum(axis=0).tolist(),
-        "sampled_split": SPLIT_NAMES[sampled] if len(present) > 1 else "",
-    }
-    images = dataset.images[np.array(samples, np.int64)]
-    return table, (Sheet("means", np.stack(means)), Sheet("samples", images))
-
-
-def mean_image(images: Images, members: np.ndarray) -> Image:
-    """Average images of a class: 500 of them, evenly spread, show the same as all of them."""
-    some = members[_spread(len(members), MOST_AVERAGED)]
-    return np.asarray(images[some].mean(axis=0).round(), np.uint8)
+        picked = list(look.samples[label][:most])
+        has_mean = look.means[label] is not None
+        rows.append(
+            {
+                "name": name,
+                "mean": num_means if has_mean else None,
+                "samples": range(len(shown), len(shown) + len(picked)),
+                "counts": [int(counts[label]) for counts in look.counts.values()],
+            }
+        )
+        shown += picked
+        num_means += has_mean
+    html = render(
+        "class_table.html.j2",
+        rows=rows,
+        splits=[SPLIT_NAMES[split] for split in look.counts],
+        totals=[int(counts.sum()) for counts in look.counts.values()],
+        sampled=SPLIT_NAMES[look.sampled].lower() if len(look.counts) > 1 else "",
+        dense=len(rows) > CROWDED,
+    )
+    stacked = np.stack(means) if means else dataset.images[:0]
+    return html, (Sheet("means", stacked), Sheet("samples", dataset.images[_positions(shown)]))
 
 
 def finding_list(dataset: Dataset, findings: Sequence[Finding]) -> tuple[Markup, Sheet]:
@@ -109,25 +119,55 @@ def finding_list(dataset: Dataset, findings: Sequence[Finding]) -> tuple[Markup,
         thumbs = [
             {
                 "position": len(shown) + i,
-                "text": f"{dataset.class_names[dataset.labels[index]]}, {dataset.sources[index]}",
-                "caption": dataset.class_names[dataset.labels[index]],
+                "class_name": dataset.class_names[dataset.labels[index]],
+                "source": dataset.sources[index],
             }
             for i, index in enumerate(worst)
         ]
         shown += worst
-        rows.append(
-            {
-                "severity": finding.severity,
-                "message": finding.message,
-                "suggestion": finding.suggestion,
-                "count": len(finding.indices),
-                "shown": thumbs,
-            }
-        )
-    html = render("section_findings.html.j2", findings=rows) if rows else Markup()
-    return html, Sheet("found", dataset.images[np.array(shown, np.int64)])
+        rows.append({"finding": finding, "thumbs": thumbs, "count": len(finding.indices)})
+    html = render("findings.html.j2", findings=rows) if rows else Markup()
+    return html, Sheet("found", dataset.images[_positions(shown)])
 
 
-def _spread(count: int, most: int) -> np.ndarray:
+def _introduction(run: Run, evaluation: Evaluation, dataset: Dataset | None) -> str:
+    """Say how these images differ from those that the run counted."""
+    if dataset is None:
+        return f"Only the {evaluation.split} images were at hand when this page was made."
+    held_out = sum(run.environment["data"]["counts"]["validation"])
+    if held_out and not len(dataset.validation):
+        return f"For validation, {of(held_out, 'image')} were held out of the training images."
+    return ""
+
+
+def _look(dataset: Dataset) -> Look:
+    """Take evenly spread samples, and the mean over some more, of every class."""
+    present = [code for code in range(len(SPLITS)) if np.any(dataset.split == code)]
+    num_classes = len(dataset.class_names)
+    sampled = TRAIN if TRAIN in present else present[0]
+    pool = np.flatnonzero(dataset.split == sampled)
+    members = [pool[dataset.labels[pool] == label] for label in range(num_classes)]
+    return Look(
+        counts={
+            SPLITS[code]: np.bincount(dataset.labels[dataset.split == code], minlength=num_classes)
+            for code in present
+        },
+        means=[_mean_image(dataset.images, some) if len(some) else None for some in members],
+        samples=[some[_spread(len(some), NUM_SAMPLES)].tolist() for some in members],
+        sampled=SPLITS[sampled],
+    )
+
+
+def _mean_image(images: Images, members: Int64[np.ndarray, " m"]) -> Image:
+    """Average images of a class: 500 of them, evenly spread, show the same as all of them."""
+    some = members[_spread(len(members), MOST_AVERAGED)]
+    return np.asarray(images[some].mean(axis=0).round(), np.uint8)
+
+
+def _spread(count: int, most: int) -> Int64[np.ndarray, " m"]:
     """Positions of at most so many of a number of images, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+    return np.linspace(0, max(0, count - 1), min(count, most)).round().astype(np.int64)
+
+
+def _positions(shown: list[int]) -> Int64[np.ndarray, " m"]:
+    return np.array(shown, np.int64)

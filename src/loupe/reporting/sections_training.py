@@ -16,7 +16,12 @@ def training(run: Run, evaluation: Evaluation) -> Section:
     history = run.history
     if not history:
         nothing = "This run has no history: its model was not trained epoch by epoch."
-        return Section("training", "Training", "No curves were recorded", render_notes([nothing]))
+        return Section(
+            "training",
+            "Training",
+            "No curves were recorded",
+            render("notes.html.j2", notes=[nothing]),
+        )
     found = verdict(history)
     columns, rows = _table(history)
     html = render(
@@ -30,11 +35,6 @@ def training(run: Run, evaluation: Evaluation) -> Section:
         rows=rows,
     )
     return Section("training", "Training", _headline(found, len(history)), html)
-
-
-def render_notes(notes: list[str]) -> Markup:
-    """List sentences."""
-    return render("section_notes.html.j2", notes=notes)
 
 
 def _headline(found: Verdict, num_epochs: int) -> str:

@@ -1,9 +1,20 @@
 """Numbers as a reader meets them: percentages with as many digits as their n can carry."""
 
 import math
+from dataclasses import dataclass
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
+NBSP = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the large figures at the head of a page: its name, its value, what it is of."""
+
+    name: str
+    value: str
+    detail: str
 
 
 def decimals(n: int) -> int:
@@ -68,6 +79,16 @@ def interval(low: float, high: float, n: int = 10_000) -> str:
         '99.36 to 99.64 %'
     """
     return f"{percent(low, n).removesuffix(NARROW + '%')} to {percent(high, n)}"
+
+
+def share(fraction: float) -> str:
+    """Write a fraction of very many things as a percentage.
+
+    Example:
+        >>> share(0.8089).replace(NARROW, " ")
+        '80.9 %'
+    """
+    return percent(fraction, 1000)
 
 
 def count(number: int) -> str:
