@@ -117,6 +117,12 @@ class _Curves:
         return self.last.loss > (1 + LOSS_TOLERANCE) * self.low.loss
 
     @property
+    def ended_higher(self) -> bool:
+        """Whether validation loss ended above its lowest, if only just now."""
+        rise = min(self.loss.smooth[-1] - self.loss.lowest, self.last.val_loss - self.low.val_loss)
+        return bool(rise > self.loss.tolerance)
+
+    @property
     def learned_nothing(self) -> bool:
         training = self.column("loss")
         return bool(training.min() > 0.98 * training[0]) and self.last.accuracy < 0.6
@@ -186,6 +192,7 @@ def _on_loss(curves: _Curves, improving: bool) -> tuple[str, ...]:
             f"Validation loss had converged by epoch {curves.epoch(course.settled)}: noise apart, "
             f"later epochs brought it down by less than {loss(course.tolerance)} (lowest: "
             f"{loss(low.val_loss)} at epoch {low.epoch}).",
+            *_on_short_rise(curves),
         )
     if improving:
         start = _end_of_fall(course)
@@ -197,6 +204,15 @@ def _on_loss(curves: _Curves, improving: bool) -> tuple[str, ...]:
     return (
         f"Validation loss was lowest around epoch {curves.epoch(course.low)} of {last.epoch}, too "
         "near the end to tell whether it had converged.",
+    )
+
+
+def _on_short_rise(curves: _Curves) -> tuple[str, ...]:
+    if not curves.ended_higher:
+        return ()
+    return (
+        f"It ended higher, at {loss(curves.last.val_loss)}: too short a rise yet to call it "
+        "over-fitting.",
     )
 
 
@@ -231,7 +247,7 @@ def _on_epochs(curves: _Curves, improving: bool, enough: int | None) -> tuple[st
             "Validation accuracy took longer: it was best, about "
             f"{percent(1 - curves.error.lowest)}, near the end. Fewer epochs would have cost some.",
         )
-    return () if curves.loss.risen is not None else (f"{last} epochs were about right.",)
+    return () if curves.ended_higher else (f"{last} epochs were about right.",)
 
 
 def _on_more_epochs(curves: _Curves, longer: int) -> tuple[str, ...]:
