@@ -1,6 +1,8 @@
-"""`python -m loupe` is `loupe`."""
+"""`python -m loupe`: the command line."""
+
+import sys
 
 from loupe.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""`main`: the verbs, and what becomes of errors: a message on stderr and an exit code."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loupe import __version__
+from loupe.cli.bad_files import print_bad_files, write_bad_files
+from loupe.cli.check import check
+from loupe.cli.evaluate import evaluate
+from loupe.cli.recipes import recipes
+from loupe.cli.report import report
+from loupe.cli.runs import runs
+from loupe.cli.screen import plain
+from loupe.cli.train import train
+from loupe.errors import BadFilesError, LoupeError
+
+OK, NOT_MET, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="loupe",
+    help="Small-image classification: trained in seconds, measured honestly, shipped as one file.",
+    epilog="Start with: loupe train",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: drawing it with rich takes twice as long
+    pretty_exceptions_enable=False,
+)
+for verb in (train, check, evaluate, report, recipes, runs):
+    app.command()(verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: after the program's name; by default those it was started with.
+
+    Returns:
+        The exit code: 0; 1 where a target or check is not met; 2 for a mistake of the user's; 130
+        after Ctrl-C.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names may hold what a terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(given, prog_name="loupe")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read along has gone, as in `loupe runs | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (LoupeError, OSError) as error:
+        _print_error(error, as_json="--json" in given)
+        return USER_ERROR
+    return OK
+
+
+def _print_error(error: Exception, as_json: bool) -> None:
+    """Print the message without a traceback; of bad files also the list."""
+    faults = error.faults if isinstance(error, BadFilesError) else ()
+    content: dict[str, Any] = {"error": str(error)}
+    if not as_json:
+        print(plain(f"error: {error}"), file=sys.stderr)
+    if faults:
+        content["bad_files"] = str(write_bad_files(Path(), faults))
+        content["faults"] = [asdict(fault) for fault in faults]
+        if not as_json:
+            print_bad_files(faults, Path(content["bad_files"]), sys.stderr)
+    if as_json:
+        print(json.dumps(content, ensure_ascii=False), file=sys.stderr)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"loupe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_before_the_verb(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what may stand before the verb."""

@@ -1,0 +1,52 @@
+"""`loupe check`: look at a data set before anything is trained on it."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+import loupe
+from loupe.cli import options
+from loupe.cli.bad_files import print_bad_files, write_bad_files
+from loupe.cli.data import read_data
+from loupe.cli.screen import Screen
+from loupe.errors import LoupeError
+
+
+def check(
+    data: options.DataOrDigits = None,
+    size: options.Size = None,
+    html: options.Html = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Look at data before training on it.
+
+    Names bad files, duplicates, leaks between splits and more; exit code 1 for an error. --html
+    writes a page with mean images and a contact sheet.
+    """
+    from loupe.cli.findings import as_json, is_sound, print_findings, print_summary
+    from loupe.data.summary import summarise
+
+    screen = Screen(json, quiet)
+    if html is not None:
+        _refuse_to_overwrite(html)
+    dataset = read_data(data or options.DEFAULT_DATA, screen, size=size, bad_files="skip")
+    summary, findings = summarise(dataset), loupe.check(dataset)
+    print_summary(summary, screen)
+    if dataset.skipped and screen.speaks:
+        listed_in = write_bad_files(Path(), dataset.skipped)
+        print_bad_files(dataset.skipped, listed_in, sys.stdout)
+    print_findings(findings, screen)
+    if html is not None:
+        from loupe.reporting.check_page import write_check_page
+
+        screen.say("", f"page  {write_check_page(dataset, summary, findings, html)}")
+    screen.emit(as_json(dataset, summary, findings))
+    raise typer.Exit(int(not is_sound(dataset, findings)))
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    """Refuse to write the page over anything but a page."""
+    if path.exists() and not path.read_bytes()[:100].lstrip().lower().startswith(b"<!doctype html"):
+        raise LoupeError(f"{path} is there already and is no page: nothing is overwritten.")

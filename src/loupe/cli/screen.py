@@ -1,0 +1,75 @@
+"""What a verb prints: sentences and tables for people, JSON for programs, nothing if quiet."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+WIDE = 10_000  # columns of what is no terminal: nothing is cut or wrapped
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a verb prints to.
+
+    Attributes:
+        json: one JSON object a line on stdout, and nothing else there.
+        quiet: nothing but JSON that was asked for, and errors.
+    """
+
+    json: bool = False
+    quiet: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Whether sentences are printed."""
+        return not (self.json or self.quiet)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody looks on: a bar may move."""
+        return self.speaks and sys.stdout.isatty()
+
+    def say(self, *lines: str) -> None:
+        """Print lines for people."""
+        if self.speaks:
+            print(*map(plain, lines), sep="\n", flush=True)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table for people, as `print_table` does."""
+        if self.speaks:
+            print_table(columns, rows, sys.stdout)
+
+    def emit(self, content: Any) -> None:
+        """Print one line of JSON for programs."""
+        if self.json:
+            print(json.dumps(content, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO) -> None:
+    """Print a table; columns whose name starts with a space are set to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        justify = "right" if name.startswith(" ") else "left"
+        table.add_column(name.strip(), justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*map(plain, row))
+    width = None if file.isatty() else WIDE
+    Console(file=file, width=width, markup=False, highlight=False, emoji=False).print(table)
+
+
+def plain(text: str) -> str:
+    r"""Take control characters out of a text: a file's name must not steer the terminal.
+
+    Example:
+        >>> plain("a\x1b[2Jb\N{NARROW NO-BREAK SPACE}c\nd")
+        'a?[2Jb c\nd'
+    """
+    text = text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    return "".join(
+        c if c == "\n" or ord(c) >= 32 and not 127 <= ord(c) < 160 else "?" for c in text
+    )

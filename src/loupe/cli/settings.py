@@ -1,0 +1,43 @@
+"""`--set key=value` and the everyday flags, as changes to a recipe."""
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from loupe.errors import RecipeError
+
+
+def parse_settings(given: Sequence[str]) -> dict[str, Any]:
+    """Read `key=value` settings: values are TOML, and bare words are text.
+
+    Raises:
+        RecipeError: one has no `=`.
+
+    Example:
+        >>> parse_settings(["epochs=3", "network=300N-100N", "augmentation.flip=none"])
+        {'epochs': 3, 'network': '300N-100N', 'augmentation.flip': 'none'}
+    """
+    settings = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError(f"--set {text}: expected KEY=VALUE, as in --set epochs=3.")
+        settings[key.strip()] = _value(value.strip())
+    return settings
+
+
+def given_only(**settings: Any) -> dict[str, Any]:
+    """Keep the settings that were given.
+
+    Example:
+        >>> given_only(epochs=3, seed=None)
+        {'epochs': 3}
+    """
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = [{text}]")["value"][0]
+    except (tomllib.TOMLDecodeError, IndexError):
+        return text

@@ -1,0 +1,111 @@
+"""`loupe train`: read, train, measure, report."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import loupe
+from loupe.cli import options
+from loupe.cli.bad_files import write_bad_files
+from loupe.cli.data import read_again, read_data
+from loupe.cli.screen import Screen
+from loupe.cli.settings import given_only, parse_settings
+from loupe.errors import RecipeError, RunError
+
+
+def train(
+    data: options.DataOrDigits = None,
+    recipe: options.RecipeName = None,
+    setting: options.Set = None,
+    seed: options.Seed = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    optimizer: options.Optimizer = None,
+    network: options.Network = None,
+    activation: options.Activation = None,
+    validation: options.Validation = None,
+    minutes: options.Minutes = None,
+    device: options.Device = None,
+    size: options.Size = None,
+    bad_files: options.BadFiles = "stop",
+    out: options.Out = None,
+    resume: options.Resume = None,
+    no_test: options.NoTest = False,
+    target: options.Target = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a classifier, measure it, write its report."""
+    from loupe.cli.result import conclude
+    from loupe.cli.targets import parse_targets
+
+    screen, targets = Screen(json, quiet), parse_targets(target or ())
+    overrides = parse_settings(setting or ()) | given_only(
+        seed=seed, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        optimizer=optimizer, network=network, activation=activation, validation=validation,
+        minutes=minutes, device=device,
+    )  # fmt: skip
+    if resume is None:
+        reading = {"size": size, "bad_files": bad_files}
+        run, dataset = _begin(data, recipe, overrides, reading, out, screen)
+    else:
+        if recipe or overrides or size or out:
+            raise RecipeError(
+                "--resume goes on with the run's own recipe and folder: no settings go with it. "
+                "Start a new run to change something."
+            )
+        run, dataset = _go_on(resume, data, screen)
+    raise typer.Exit(conclude(run, dataset, targets, use_test=not no_test, screen=screen))
+
+
+def _begin(
+    data: str | None,
+    recipe_name: str | None,
+    overrides: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    out: Path | None,
+    screen: Screen,
+) -> "tuple[loupe.Run, loupe.Dataset]":
+    """Start a new run and train it to its end."""
+    from loupe.cli.progress import watching
+    from loupe.recipes.named import DEFAULT, settled
+    from loupe.recipes.recipe import changed
+
+    recipe = loupe.recipe(recipe_name or DEFAULT)
+    changed(recipe, overrides)  # a slip is refused before the data is read
+    if data is None:
+        screen.say(
+            f"No DATA was named: training on {options.DEFAULT_DATA}, which is at hand everywhere."
+        )
+    dataset = read_data(data or options.DEFAULT_DATA, screen, **reading)
+    # Settled first: what was asked for holds, whatever the recipe would do for this kind of data.
+    recipe = changed(settled(recipe, dataset), overrides)
+    screen.say(f"Training {recipe.name}: {recipe.network or 'logistic regression'}")
+    with watching(screen, recipe.members) as watch:
+        run = loupe.train(dataset, recipe, out=out, watch=watch, read_options=reading)
+    if dataset.skipped:
+        path = write_bad_files(run.folder, dataset.skipped)
+        screen.say(f"{len(dataset.skipped):,} bad files were left out; they are listed in {path}")
+    return run, dataset
+
+
+def _go_on(folder: Path, data: str | None, screen: Screen) -> "tuple[loupe.Run, loupe.Dataset]":
+    """Go on with a run that was killed, in training or after it."""
+    from loupe.cli.progress import watching
+    from loupe.runs.run import REPORT_FILE
+
+    run = loupe.open_run(folder)
+    if run.is_finished and (run.folder / REPORT_FILE).exists():
+        raise RunError(
+            f"The run {folder} has finished: there is nothing to resume. Its report is "
+            f"{run.folder / REPORT_FILE}"
+        )
+    dataset = read_again(run, data, screen)
+    if not run.is_finished:
+        screen.say(f"Resuming {folder}")
+        with watching(screen, run.recipe.members) as watch:
+            run = loupe.resume(folder, dataset, watch=watch)
+    return run, dataset
