@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from loupe.data.dataset import TEST, TRAIN, Dataset, Rows
+from loupe.data.download import data_folders
+from loupe.data.read import read
 
 SIDE = 8
 
@@ -22,3 +24,11 @@ def tiny_dataset() -> Dataset:
     split = np.where(np.arange(300) < 240, TRAIN, TEST).astype(np.uint8)
     names = ("column", "row", "blob")
     return Dataset("tiny", images, labels.astype(np.int64), split, names, Rows("tiny", 300))
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """MNIST itself, where it is at hand; the tests that need it say that they were skipped."""
+    if not any((folder / "mnist").is_dir() for folder in data_folders()):
+        pytest.skip("MNIST is not at hand: LOUPE_DATA_DIR names no folder with mnist/ in it")
+    return read("mnist")

@@ -31,7 +31,9 @@ def write_idx_folder(folder: Path, images: np.ndarray, labels: np.ndarray, test:
     return folder
 
 
-def write_pixel_csv(path: Path, images: np.ndarray, labels: np.ndarray, header: bool = True) -> Path:
+def write_pixel_csv(
+    path: Path, images: np.ndarray, labels: np.ndarray, header: bool = True
+) -> Path:
     """Write one image a row, as Kaggle does."""
     rows = images.reshape(len(images), -1).tolist()
     lines = [",".join(map(str, [label, *row])) for label, row in zip(labels, rows, strict=True)]

@@ -25,7 +25,7 @@ def peek(path: Path, count: int) -> bytes:
 
 
 def unpacked_head(packed: bytes, count: int) -> bytes:
-    """Give the first bytes of content that may be packed; none where the packing is broken.
+    """Give the first bytes of content that may be packed; fewer where the packing is broken.
 
     Example:
         >>> import gzip
@@ -34,10 +34,19 @@ def unpacked_head(packed: bytes, count: int) -> bytes:
     """
     if not is_gzip(packed):
         return packed[:count]
+    head, unpacker = b"", zlib.decompressobj(wbits=31)
     try:
-        return zlib.decompressobj(wbits=31).decompress(packed, count)
+        while len(head) < count:  # in small steps: damage behind the head is no matter
+            piece = unpacker.decompress(packed, min(16, count - len(head)))
+            packed = unpacker.unused_data or unpacker.unconsumed_tail
+            head += piece
+            if unpacker.eof and is_gzip(packed):
+                unpacker = zlib.decompressobj(wbits=31)  # gzip may have several members
+            elif unpacker.eof or not piece:
+                break
     except zlib.error:
-        return b""
+        pass
+    return head
 
 
 def refuse_bomb(source: str, packed: int, promised: int) -> None:

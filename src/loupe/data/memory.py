@@ -126,7 +126,7 @@ def _checked(name: str, split: Split | None, part: Part) -> tuple[Images, tuple[
     return as_images(part.images, where)
 
 
-def _require_one_shape(name: str, images: Mapping[Split, Images]) -> None:
+def _require_one_shape(name: str, images: Mapping[Split, np.ndarray]) -> None:
     shapes = {split: list(array.shape[1:]) for split, array in images.items()}
     if len({tuple(shape) for shape in shapes.values()}) > 1:
         listed = ", ".join(f"{split} {shape}" for split, shape in shapes.items())
@@ -151,7 +151,7 @@ def _label_kind(labels: np.ndarray) -> str:
     return "numbers" if labels.dtype.kind in "iufb" else "text"
 
 
-def _concatenated(arrays: Sequence[Images]) -> Images:
+def _concatenated(arrays: Sequence[np.ndarray]) -> Images:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 

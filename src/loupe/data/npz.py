@@ -5,7 +5,6 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -23,6 +22,7 @@ class ArrayHeader:
     shape: tuple[int, ...]
     fortran_order: bool
     dtype: np.dtype
+    start: int  # bytes before the first value
 
 
 def is_npz(path: Path) -> bool:
@@ -70,33 +70,31 @@ def read_npz_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     source = f"{path}: array '{info.filename.removesuffix('.npy')}'"
-    with archive.open(info) as file:
-        header = _read_header(file, source)
-        stored = info.file_size - file.tell()
-        promised = math.prod(header.shape) * header.dtype.itemsize
-        if stored != promised:
-            raise DataError(
-                f"{source} has {stored:,} bytes of values, but its header promises {promised:,} "
-                f"(shape {list(header.shape)}, {header.dtype}). The file is damaged; save it again."
-            )
-        content = file.read()
-    if len(content) != promised:
-        raise DataError(f"{source} ends after {len(content):,} of {promised:,} bytes.")
+    header = _read_header(archive, info, source)
+    promised = header.start + math.prod(header.shape) * header.dtype.itemsize
+    if info.file_size != promised:
+        raise DataError(
+            f"{source} has {info.file_size:,} bytes, but its header promises {promised:,} (shape "
+            f"{list(header.shape)}, {header.dtype}). The file is damaged; save it again."
+        )
+    content = archive.read(info)  # at most file_size bytes, and their checksum must be right
     try:
-        flat = np.frombuffer(content, header.dtype)
+        flat = np.frombuffer(content, header.dtype, offset=header.start)
         return flat.reshape(header.shape, order="F" if header.fortran_order else "C")
     except ValueError as error:  # an empty array whose shape is too large to describe
         raise DataError(f"{source} has a shape that NumPy cannot hold: {error}.") from error
 
 
-def _read_header(file: IO[bytes], source: str) -> ArrayHeader:
+def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -> ArrayHeader:
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     try:
-        version = np.lib.format.read_magic(file)
-        header = ArrayHeader(*readers[version](file))
+        with archive.open(info) as file:
+            version = np.lib.format.read_magic(file)
+            shape, fortran_order, dtype = readers[version](file)
+            header = ArrayHeader(shape, fortran_order, dtype, file.tell())
     except (ValueError, KeyError) as error:
         raise DataError(f"{source} has no header that can be read: {error}.") from error
     if header.dtype.hasobject:

@@ -47,6 +47,7 @@ class Table:
     labels: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    note: str = ""
 
 
 def is_pixel_csv(path: Path) -> bool:
@@ -82,8 +83,9 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> Dataset:
     faults = [fault for table in every for fault in table.faults]
     total = sum(len(table.labels) for table in every) + len(faults)
     skipped = stop_or_skip(name, faults, total, options.bad_files)
-    parts = {split: _part(some) for split, some in tables.items()}
-    return replace(join_parts(name, parts), skipped=skipped)
+    dataset = join_parts(name, {split: _part(some) for split, some in tables.items()})
+    notes = tuple(dict.fromkeys(table.note for table in every if table.note))
+    return replace(dataset, skipped=skipped, notes=dataset.notes + notes)
 
 
 def _part(tables: Sequence[Table]) -> Part:
@@ -100,6 +102,19 @@ def _read_table(path: Path) -> Table:
     if head is None:
         raise DataError(f"{path} is no CSV; expected UTF-8 text with a label and pixels per row.")
     columns = _columns(path, head)
+    table = _rows(path, columns)
+    if head.header is None and columns.label == 0 and len(set(table.labels)) == 1:
+        # A first column that never changes is the blank corner of the images, not their label.
+        last = _rows(path, replace(columns, label=columns.count))
+        if len(set(last.labels)) > 1:
+            return replace(last, note="No header: the last column was taken as the label.")
+    if head.header is None:
+        place = "first" if columns.label == 0 else "last"
+        return replace(table, note=f"No header: the {place} column was taken as the label.")
+    return table
+
+
+def _rows(path: Path, columns: Columns) -> Table:
     table = Table()
     to_skip = columns.has_header
     for first_line, lines in _blocks(path):
@@ -139,15 +154,10 @@ def _columns(path: Path, head: CsvHead) -> Columns:
 
 
 def _guessed_label(head: CsvHead) -> int:
-    """Take the first column, as Kaggle does, unless only the last can be the label."""
+    """Take the first column, as Kaggle does, unless only the last can be the label: it is text."""
     rows = [row for row in head.rows if len(row) == head.width]
-    first, last = ({row[at] for row in rows} for at in (0, -1))
-    if not all(map(is_number, first)):
-        return 0
-    if not all(map(is_number, last)):
-        return head.width - 1
-    corner_is_blank = len(first) == 1 and len(last) > 1  # a corner pixel, the same in every image
-    return head.width - 1 if corner_is_blank else 0
+    first_is_text, last_is_text = (any(not is_number(row[at]) for row in rows) for at in (0, -1))
+    return head.width - 1 if last_is_text and not first_is_text else 0
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, list[bytes]]]:

@@ -184,8 +184,11 @@ def _read_path(path: Path, options: ReadOptions) -> Dataset:
     for known in READERS.values():
         if known.recognise(path):
             return known.read(path, options)
-    head = b"" if path.is_dir() else path.open("rb").read(16)
-    advice = next(text for start, text in OTHER_FILES.items() if head.startswith(start))
+    advice = "a folder without images."
+    if not path.is_dir():
+        with path.open("rb") as file:
+            head = file.read(16)
+        advice = next(text for start, text in OTHER_FILES.items() if head.startswith(start))
     expected = "; ".join(known.description for known in READERS.values())
     raise DataError(f"{path} is {advice} Expected one of: {expected}.")
 

@@ -1,0 +1,239 @@
+"""Bad input of every kind: each trap writes one and says which words its error must hold."""
+
+import gzip
+import io
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from formats import idx_bytes, write_idx, write_idx_folder
+
+IMAGES = np.random.default_rng(5).integers(0, 256, (12, 4, 4), np.uint8)
+LABELS = np.arange(12) % 3
+
+
+@dataclass(frozen=True)
+class Trap:
+    """What to write, and the words (a regular expression) that the error must hold."""
+
+    write: Callable[[Path], Path]
+    words: str
+
+
+def idx_pair(content: bytes, labels: np.ndarray = LABELS) -> Callable[[Path], Path]:
+    """Write these bytes as a file of images, with good labels beside it."""
+
+    def write(folder: Path) -> Path:
+        write_idx(folder / "bad-labels-idx1-ubyte", labels.astype(np.uint8))
+        path = folder / "bad-images-idx3-ubyte"
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def idx_header(*shape: int, code: int = 8) -> bytes:
+    return bytes([0, 0, code, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+def single(name: str, content: bytes) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return write
+
+
+def npz(**arrays: object) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        np.savez(folder / "bad.npz", **arrays)
+        return folder / "bad.npz"
+
+    return write
+
+
+def npz_with_header(old: bytes, new: bytes) -> Callable[[Path], Path]:
+    """Write a sound archive whose array of images has some bytes of its header changed."""
+
+    def write(folder: Path) -> Path:
+        array = io.BytesIO()
+        np.save(array, IMAGES)
+        assert old in array.getvalue()
+        assert len(old) == len(new)
+        with zipfile.ZipFile(folder / "bad.npz", "w") as archive:
+            archive.writestr("images.npy", array.getvalue().replace(old, new))
+        return folder / "bad.npz"
+
+    return write
+
+
+def npz_with_damage(folder: Path) -> Path:
+    path = GOOD_NPZ(folder)
+    pixels = IMAGES.tobytes()
+    path.write_bytes(path.read_bytes().replace(pixels[40:60], bytes(20)))
+    return path
+
+
+def cut(write: Callable[[Path], Path], share: float) -> Callable[[Path], Path]:
+    def write_cut(folder: Path) -> Path:
+        path = write(folder)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+        return path
+
+    return write_cut
+
+
+def csv_text(text: str) -> Callable[[Path], Path]:
+    return single("bad.csv", text.encode())
+
+
+def zipped_npy_claiming(size: int) -> Callable[[Path], Path]:
+    """Write an NPZ whose directory claims that a small member unpacks to this many bytes."""
+
+    def write(folder: Path) -> Path:
+        path = folder / "bad.npz"
+        np.savez_compressed(path, images=IMAGES, labels=LABELS)
+        with zipfile.ZipFile(path) as archive:
+            honest = archive.getinfo("images.npy").file_size
+        old, new = struct.pack("<I", honest), struct.pack("<I", size)
+        path.write_bytes(path.read_bytes().replace(old, new))
+        return path
+
+    return write
+
+
+def idx_folder_without_test_class(folder: Path) -> Path:
+    labels = np.array([0, 1, 2] * 3 + [0, 1, 1])
+    return write_idx_folder(folder / "idx", IMAGES, labels, test=3)
+
+
+def two_training_sets(folder: Path) -> Path:
+    write_idx_folder(folder / "idx", IMAGES, LABELS, test=3)
+    write_idx(folder / "idx" / "other-train-images-idx3-ubyte", IMAGES)
+    return folder / "idx"
+
+
+def idx_folder_without_labels(folder: Path) -> Path:
+    write_idx_folder(folder / "idx", IMAGES, LABELS, test=3)
+    (folder / "idx" / "t10k-labels-idx1-ubyte.gz").unlink()
+    return folder / "idx"
+
+
+ROWS = "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n" + "1" + ",9" * 16 + "\n"
+OBJECTS = np.array([np.zeros((4, 4)), np.zeros((5, 5))], dtype=object)
+GOOD_NPZ = npz(images=IMAGES, labels=LABELS)
+
+IDX_TRAPS = {
+    "idx that is cut short": Trap(cut(idx_pair(idx_bytes(IMAGES)), 0.7), "bytes, but its header"),
+    "idx with bytes to spare": Trap(idx_pair(idx_bytes(IMAGES) + b"more"), "bytes, but its header"),
+    "idx whose header lies": Trap(idx_pair(idx_header(2**32 - 1, 2**20, 2**20)), "promises"),
+    "idx without a whole header": Trap(idx_pair(idx_header(12, 4, 4)[:9]), "middle of its header"),
+    "idx of no known type": Trap(idx_pair(idx_header(12, 4, 4, code=10)), "unknown format"),
+    "idx of seventy axes": Trap(idx_pair(idx_header(*[1] * 70) + b"1"), "NumPy cannot hold"),
+    "idx of an empty giant": Trap(idx_pair(idx_header(0, 2**32 - 1, 2**32 - 1)), "NumPy cannot"),
+    "idx without images": Trap(
+        idx_pair(idx_header(0, 4, 4), labels=np.zeros(0)), "0 images of the shape"
+    ),
+    "idx of one rank too few": Trap(idx_pair(idx_bytes(IMAGES[0])), "expected images"),
+    "idx packed and cut": Trap(
+        cut(idx_pair(gzip.compress(idx_bytes(IMAGES))), 0.8), "cannot be unpacked"
+    ),
+    "idx packed and damaged": Trap(
+        idx_pair(gzip.compress(idx_bytes(IMAGES))[:-6] + b"\0" * 6), "cannot be unpacked"
+    ),
+    "idx packed after it was cut": Trap(
+        idx_pair(gzip.compress(idx_bytes(IMAGES)[:-5])), "header promises"
+    ),
+    "idx packed with a lying header": Trap(
+        idx_pair(gzip.compress(idx_header(2**31, 2**10, 2**10))), "header lies"
+    ),
+    "idx packed as a bomb": Trap(
+        idx_pair(gzip.compress(idx_header(12, 4, 4) + bytes(1 << 25), 9)), "more than the 208"
+    ),
+    "idx with too few labels": Trap(
+        idx_pair(idx_bytes(IMAGES), labels=LABELS[:7]), "12 images, but .* has 7"
+    ),
+    "idx without labels": Trap(
+        single("bad-images-idx3-ubyte", idx_bytes(IMAGES)), "needs its labels beside it"
+    ),
+    "idx of labels only": Trap(
+        single("bad-labels-idx1-ubyte", idx_bytes(LABELS.astype(np.uint8))), "'images' in its name"
+    ),
+    "idx folder without test labels": Trap(idx_folder_without_labels, "no labels that belong"),
+    "idx folder with two sets": Trap(two_training_sets, "more than one file of train images"),
+    "class missing from the test split": Trap(idx_folder_without_test_class, "none of '2'"),
+}
+
+NPZ_TRAPS = {
+    "npz with objects": Trap(npz(images=OBJECTS, labels=LABELS[:2]), "unpickled"),
+    "npz with object labels": Trap(npz(images=IMAGES, labels=LABELS.astype(object)), "unpickled"),
+    "npz whose array header lies": Trap(
+        npz_with_header(b"(12, 4, 4), }", b"(9999999,4),}"), "promises 40,000,124"
+    ),
+    "npz whose header is no header": Trap(
+        npz_with_header(b"(12, 4, 4)", b"__exit__()"), "no header that can be read"
+    ),
+    "npz of a strange version": Trap(
+        npz_with_header(b"\x93NUMPY\x01", b"\x93NUMPY\x09"), "no header that can be read"
+    ),
+    "npz whose directory lies": Trap(zipped_npy_claiming(2**31), "cannot hold that many"),
+    "npz with damage": Trap(npz_with_damage, "cannot be unpacked"),
+    "npz that is cut short": Trap(cut(GOOD_NPZ, 0.6), "ZIP archive without|unknown|expected"),
+    "npz with one key": Trap(npz(arr_0=IMAGES), "has the arrays arr_0; expected x_train"),
+    "npz without labels": Trap(npz(x_train=IMAGES, x_test=IMAGES), "'x_train' but not 'y_train'"),
+    "npz with too few labels": Trap(npz(images=IMAGES, labels=LABELS[:5]), "12 images and 5 lab"),
+    "npz of structures": Trap(
+        npz(images=np.zeros(3, [("a", "u1")]), labels=LABELS[:3]), "expected numbers"
+    ),
+    "npz with standardised pixels": Trap(
+        npz(images=IMAGES / 100.0 - 1, labels=LABELS), "standardised"
+    ),
+    "npz with one class": Trap(npz(images=IMAGES, labels=LABELS * 0), "all 12 images are of one"),
+    "npz with an empty class": Trap(
+        npz(images=IMAGES, labels=LABELS, class_names=["a", "b", "c", "d"]), "no image of 'd'"
+    ),
+    "npz with an unknown split": Trap(
+        npz(images=IMAGES, labels=LABELS, split=["trian"] * 12), "Did you mean 'train'"
+    ),
+    "npz with two shapes": Trap(
+        npz(x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:, :3], y_test=LABELS), "splits differ"
+    ),
+    "npz with two kinds of labels": Trap(
+        npz(x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS.astype(str)),
+        "text in one split and numbers in another",
+    ),
+    "one array": Trap(
+        lambda folder: np.save(folder / "a.npy", IMAGES) or folder / "a.npy", "without labels"
+    ),
+}
+
+PIXEL_CSV_TRAPS = {
+    "pixels that make no square": Trap(csv_text("1" + ",9" * 15 + "\n"), "16 columns: that is"),
+    "pixels with a column too many": Trap(csv_text("0,1" + ",9" * 16 + "\n"), "row numbers"),
+    "a row of too few pixels": Trap(csv_text(ROWS + "0" + ",9" * 15), "bad.csv:3: it has 16 cells"),
+    "a row with an empty pixel": Trap(csv_text(ROWS + "0," + ",9" * 15), "bad.csv:3: a pixel is e"),
+    "a row with a word": Trap(csv_text(ROWS + "0,dark" + ",9" * 15), "'dark' is no number"),
+    "a row with a pixel over 255": Trap(csv_text(ROWS + "0,256" + ",9" * 15), "256 is no pixel"),
+    "a row with a pixel below 0": Trap(csv_text(ROWS + "0,-1" + ",9" * 15), "-1 is no pixel"),
+    "a row with nan": Trap(csv_text(ROWS + "0,nan" + ",9" * 15), "nan is no pixel"),
+    "a row with a number too long": Trap(
+        csv_text(ROWS + "0,99999999" + ",9" * 15), "99999999 is no pixel"
+    ),
+    "a row without a label": Trap(csv_text(ROWS + ",9" * 16), "no label that can be read"),
+    "a header and no rows": Trap(csv_text(ROWS.split("\n")[0]), "unknown format"),
+    "text that is not UTF-8": Trap(single("bad.csv", ROWS.encode("utf-16")), "must be UTF-8"),
+}
+
+OTHER_TRAPS = {
+    "a picture": Trap(single("a.png", b"\x89PNG\r\n\x1a\n" + bytes(99)), "one picture"),
+    "a pickle": Trap(single("a.pkl", b"\x80\x04K\x01."), "never opens"),
+    "a packed text": Trap(single("a.csv.gz", gzip.compress(b"label,pixel0\n")), "Unpack it first"),
+    "an error page": Trap(single("train-images.gz", b"<html>403</html>"), "unknown format"),
+    "an empty file": Trap(single("a.npz", b""), "unknown format"),
+}
+
+TRAPS = IDX_TRAPS | NPZ_TRAPS | PIXEL_CSV_TRAPS | OTHER_TRAPS
