@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from loupe.arrays import Image
-from loupe.data.png import decode_plain_png
+from loupe.data.png import decode_plain_png, lacks_rows
 from loupe.data.raster import Picture, Uninterpretable, as_picture, rasterise
 from loupe.errors import DataError, Fault
 
@@ -109,8 +109,7 @@ def decode_picture(content: bytes, source: str) -> Picture:
     try:
         with Pillow.open(io.BytesIO(content), formats=_formats()) as image:
             _refuse_bomb(image.size, source)
-            image.load()
-            return rasterise(image)
+            picture = rasterise(image)
     except Unreadable:
         raise
     except Uninterpretable as error:
@@ -121,6 +120,9 @@ def decode_picture(content: bytes, source: str) -> Picture:
         ) from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise Unreadable(*_explanation(content, error), source) from error
+    if lacks_rows(content):
+        raise Unreadable("it has fewer rows of pixels than its header declares.", _REPLACE, source)
+    return picture
 
 
 @functools.cache

@@ -28,6 +28,8 @@ DONE = {
 }
 # Ink lighter than this would vanish on white paper, which is what drawings are made for otherwise.
 LIGHT_INK = 191
+_ORIENTATION = 0x0112  # the EXIF tag: 1 is upright, 2 to 8 are turned or mirrored
+_TURNED = range(2, 9)
 
 Alpha = UInt8[np.ndarray, "h w"]  # 0 transparent, 255 opaque
 
@@ -50,7 +52,7 @@ class Picture:
 
 
 def rasterise(image: Pillow.Image) -> Picture:
-    """Bring a loaded Pillow image to raw pixels: upright, opaque, 8-bit, grey or RGB.
+    """Bring a Pillow image to raw pixels: upright, opaque, 8-bit, grey or RGB.
 
     Raises:
         Uninterpretable: numbers that are no usual range of grey.
@@ -63,6 +65,9 @@ def rasterise(image: Pillow.Image) -> Picture:
     done: list[str] = []
     if getattr(image, "is_animated", False):
         done.append("frame")
+    if image.format == "TIFF" and image.getexif().get(_ORIENTATION, 1) in _TURNED:
+        done.append("turned")  # Pillow turns TIFF, and only TIFF, when it loads the pixels
+    image.load()
     convert = _CONVERSIONS.get(image.mode, _other_colours)
     pixels, alpha = convert(_upright(image, done), done)
     if alpha is not None and alpha.min(initial=255) < 255:
@@ -85,11 +90,13 @@ def as_picture(pixels: Image, done: Sequence[str] = ()) -> Picture:
 
 def _upright(image: Pillow.Image, done: list[str]) -> Pillow.Image:
     try:
-        orientation = image.getexif().get(0x0112, 1)  # the EXIF tag "Orientation": 1 is upright
-    except Exception:  # Pillow raises whatever the damaged tag leads to
-        done.append("exif")
+        exif = image.getexif()
+    except Exception:  # Pillow raises whatever the damage leads to
+        exif = None
+    if not exif:
+        done += ["exif"] * bool(image.info.get("exif"))
         return image
-    if orientation not in range(2, 9):
+    if exif.get(_ORIENTATION, 1) not in _TURNED:
         return image
     done.append("turned")
     return ImageOps.exif_transpose(image)
