@@ -380,7 +380,7 @@ FOLDERS = {
         with_classes(train="cat dog", test="cat dog eel"), "train split has no folder for 'eel'"
     ),
     "a class misspelt in a split": FolderTrap(
-        with_classes(train="cat horse", test="cat horses"), "Did you mean 'horses'"
+        with_classes(train="cat horse", test="cat horses"), "Did you mean 'horse'"
     ),
     "no training": FolderTrap(with_splits("val", "test"), "none named 'train'"),
     "two names of one split": FolderTrap(with_splits("train", "val", "valid"), "both name"),
@@ -478,7 +478,11 @@ ZIPS = {
         lambda: patched(archived(*PETS), b"dog/1.png", _FLAGS, "<H", 1), "it is encrypted", 1
     ),
     "a member declared to be huge": ZipTrap(
-        lambda: patched(archived(*PETS), b"dog/1.png", _SIZE, "<I", 0x3FFFFFFF), "too large", 1
+        lambda: patched(
+            archived(*PETS, member("dog/.noise", content=os.urandom(400_000))),
+            b"dog/1.png", _SIZE, "<I", 300 << 20,
+        ),
+        "it is too large .300 MiB; at most 256", 1, notes="noise",
     ),
     "an archive declared to be huge": ZipTrap(
         lambda: patched(archived(*PETS), b"dog/1.png", _SIZE, "<I", 0xFFFFFFF0), "the header lies"
