@@ -84,9 +84,9 @@ def _first_lines(path: Path) -> list[str]:
 
 
 def _is_header(names: tuple[str, ...]) -> bool:
-    """A header names a path and a label, or many columns of which those of pixels are no values."""
-    labelled = bool({*LABEL_NAMES} & {*names})
+    """A header names a path among few columns, or many columns whose names are no values."""
     if len(names) <= 4:
-        return labelled and bool({*PATH_NAMES} & {*names})
+        return bool({*PATH_NAMES} & {*names})
+    labelled = bool({*LABEL_NAMES} & {*names})
     counted = names == tuple(map(str, range(len(names))))  # as pandas names columns without names
     return labelled or counted or not any(map(is_number, names[1:-1]))

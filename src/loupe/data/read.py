@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from loupe.data.dataset import Dataset
+from loupe.data.folder import holds_class_folders, read_folder
 from loupe.data.idx import holds_idx, read_idx
 from loupe.data.integrity import require_integrity
 from loupe.data.memory import dataset_from_arrays
@@ -17,10 +20,14 @@ from loupe.data.named_arrays import dataset_from_named
 from loupe.data.npz import is_npz, read_npz
 from loupe.data.openml import read_openml
 from loupe.data.options import BadFiles, ReadOptions
+from loupe.data.parquet import holds_parquet, read_parquet
+from loupe.data.path_csv import is_path_csv, read_path_csv
 from loupe.data.pixel_csv import holds_pixel_csv, read_pixel_csv
 from loupe.data.public import PUBLIC
 from loupe.data.public_set import read_public
+from loupe.data.sizes import fit
 from loupe.data.split import seal_test
+from loupe.data.zipped import holds_zipped_images, read_zip
 from loupe.errors import DataError, did_you_mean
 
 
@@ -37,7 +44,11 @@ class Format:
 READERS: dict[str, Format] = {
     "idx": Format("IDX files, as MNIST's", holds_idx, read_idx),
     "npz": Format("NPZ with x_train, y_train, …, or images and labels", is_npz, read_npz),
+    "parquet": Format("Parquet of images and labels", holds_parquet, read_parquet),
     "pixel-csv": Format("CSV of a label and pixels per row", holds_pixel_csv, read_pixel_csv),
+    "path-csv": Format("CSV of path,label", is_path_csv, read_path_csv),
+    "zip": Format("ZIP of class folders", holds_zipped_images, read_zip),
+    "folder": Format("class folders, <class>/<image>", holds_class_folders, read_folder),
 }
 
 # First bytes of files that hold images but no data set, and what to do with them.
@@ -69,8 +80,8 @@ def read(
     Args:
         what: a public set ("mnist"), "openml:NAME", a path, `(images, labels)`, keras'
             `((x_train, y_train), (x_test, y_test))`, or a `dict` of arrays named as in NPZ.
-        size: height and width to which image files are fitted, in pixels; by default their
-            median, at most 64.
+        size: height and width to fit larger or differing images to, in pixels; by default image
+            files are fitted to their median size, at most 64, and arrays stay as they are.
         bad_files: "stop" names every bad file or row and reads nothing, "skip" leaves them out.
 
     Raises:
@@ -84,17 +95,18 @@ def read(
     """
     options = _checked_options(size, bad_files)
     if not isinstance(what, (str, os.PathLike)):
-        return _finished(_read_arrays(what))
+        return _finished(_read_arrays(what), size)
     given = os.fspath(what)
     try:
-        dataset = _read_named(given, options) if isinstance(what, str) else None
-        dataset = dataset or _read_path(Path(given).expanduser(), options)
+        dataset = _read_named(given) if isinstance(what, str) else None
+        if dataset is None:
+            dataset = _read_path(Path(given).expanduser(), options)
     except OSError as error:
         raise DataError(
             f"{given} cannot be read: {error}. Check that the file is there and that you may read "
             "it."
         ) from error
-    return replace(_finished(dataset), origin=given)
+    return replace(_finished(dataset, size), origin=given)
 
 
 def from_arrays(
@@ -121,7 +133,6 @@ def from_arrays(
         DataError: arrays that do not fit together; says what was given and what was expected.
 
     Example:
-        >>> import numpy as np
         >>> images = np.arange(20 * 64, dtype=np.uint16).reshape(20, 8, 8) % 251
         >>> from_arrays(images, ["cat", "dog"] * 10).class_names
         ('cat', 'dog')
@@ -140,10 +151,20 @@ def _checked_options(size: int | None, bad_files: BadFiles) -> ReadOptions:
     return ReadOptions(size, bad_files)
 
 
-def _finished(dataset: Dataset) -> Dataset:
+def _finished(dataset: Dataset, size: int | None = None) -> Dataset:
     """Do what every data set needs, whichever reader it came from."""
     require_integrity(dataset)
-    return seal_test(dataset)
+    return seal_test(_fitted(dataset, size))
+
+
+def _fitted(dataset: Dataset, size: int | None) -> Dataset:
+    """Fit images that are larger than what was asked for; image files have been fitted before."""
+    height, width, _ = dataset.image_shape
+    if size is None or max(height, width) <= size:
+        return dataset
+    images = np.stack([fit(image, size, size) for image in dataset.images])
+    note = f"Images of {height}x{width} pixels were fitted to {size}x{size}."
+    return replace(dataset, images=images, notes=(*dataset.notes, note))
 
 
 def _read_arrays(what: Sequence[Any] | Mapping[str, Any]) -> Dataset:
@@ -161,7 +182,7 @@ def _read_arrays(what: Sequence[Any] | Mapping[str, Any]) -> Dataset:
     )
 
 
-def _read_named(given: str, options: ReadOptions) -> Dataset | None:
+def _read_named(given: str) -> Dataset | None:
     """Read what has a name rather than a path."""
     if given in PUBLIC:
         dataset = read_public(PUBLIC[given])

@@ -1,0 +1,232 @@
+"""Parquet, as Hugging Face writes image data sets: image bytes or paths, and labels."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loupe.data.cache import identify_files, recall
+from loupe.data.compressed import refuse_bomb
+from loupe.data.csv_text import LABEL_NAMES, PATH_NAMES
+from loupe.data.dataset import Dataset, Split
+from loupe.data.decoded import Decoded, decode_all, digest_all, read_file
+from loupe.data.memory import dataset_from_arrays
+from loupe.data.options import ReadOptions, stop_or_skip
+from loupe.data.split_names import files_by_split
+from loupe.errors import DataError, Fault, require
+
+_MAGIC = b"PAR1"
+_PREFERRED_IMAGES = ("image", "img", "picture")
+_ROWS_AT_A_TIME = 4096
+_WHOLE: Split = "train"  # a file on its own brings no splits
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of images and labels, and the class names where the file's schema lists them."""
+
+    image: str
+    label: str
+    class_names: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One usable row: its image, as bytes or the path of a file, and what is known about it."""
+
+    source: str
+    image: bytes | Path
+    label: int | str
+    split: Split
+
+
+def is_parquet(path: Path) -> bool:
+    """Say whether a file is Parquet: the format's name stands at its beginning and end."""
+    if not path.is_file() or path.stat().st_size < 12:
+        return False
+    with path.open("rb") as file:
+        start = file.read(4)
+        file.seek(-4, 2)
+        return start == file.read(4) == _MAGIC
+
+
+def holds_parquet(path: Path) -> bool:
+    """Say whether a path is a Parquet file, or a folder of them named by split."""
+    return "train" in _files(path) if path.is_dir() else is_parquet(path)
+
+
+def read_parquet(path: Path, options: ReadOptions) -> Dataset:
+    """Read images and labels from a Parquet file, or from a folder of `train-*`, `test-*` files.
+
+    An image is a struct of `bytes` and `path` as Hugging Face writes it, plain bytes, or the path
+    of a file relative to the Parquet file. Class names are taken from Hugging Face's schema.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DataError: no column of images or labels, or a damaged file.
+        BadFilesError: rows without image or label, or whose image cannot be read.
+    """
+    files = _files(path) if path.is_dir() else {_WHOLE: [path]}
+    name = path.resolve().name if path.is_dir() else path.stem
+    paths = [file for some in files.values() for file in some]
+    tables = [_open(file) for file in paths]
+    columns = _columns(paths, tables)
+    splits: list[Split] = [split for split, some in files.items() for _ in some]
+    every = [
+        row
+        for file, table, split in zip(paths, tables, splits, strict=True)
+        for row in _rows(file, table, columns, split)
+    ]
+    rows = [row for row in every if isinstance(row, Row)]
+    faults = [row for row in every if isinstance(row, Fault)]
+    if not rows:
+        stop_or_skip(name, faults, len(faults), options.bad_files)
+        raise DataError(f"{path} has no rows; expected one for each image. Is it the right file?")
+    decoded = _decoded(paths, rows, options)
+    faults.extend(decoded.faults)
+    skipped = stop_or_skip(name, faults, len(every), options.bad_files)
+    good = [rows[position] for position in decoded.kept]
+    dataset = dataset_from_arrays(
+        decoded.images,
+        np.array([row.label for row in good]),
+        name=name,
+        class_names=columns.class_names,
+        split=[row.split for row in good],
+    )
+    sources = [row.source for row in good]
+    return replace(dataset, sources=sources, skipped=skipped, notes=dataset.notes + decoded.notes)
+
+
+def _files(folder: Path) -> dict[Split, list[Path]]:
+    """Find the files in a folder or, as a repository of Hugging Face has them, in its `data`."""
+    found = files_by_split(folder, is_parquet)
+    return found or (
+        files_by_split(folder / "data", is_parquet) if (folder / "data").is_dir() else {}
+    )
+
+
+def _open(path: Path) -> Any:
+    """Open a Parquet file; its values are read later, block by block."""
+    parquet = require("pyarrow.parquet", "Reading Parquet")
+    try:
+        table = parquet.ParquetFile(path)
+    except (require("pyarrow", "Reading Parquet").ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    size = path.stat().st_size
+    groups = range(table.metadata.num_row_groups)
+    refuse_bomb(str(path), size, sum(table.metadata.row_group(i).total_byte_size for i in groups))
+    if not 0 <= table.metadata.num_rows <= size:
+        raise DataError(
+            f"{path} claims {table.metadata.num_rows:,} rows in {size:,} bytes, fewer than one "
+            "byte an image: the file lies. Get it again from its source."
+        )
+    return table
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} is a damaged Parquet file: {error}. Get it again from its source.")
+
+
+def _columns(paths: Sequence[Path], tables: Sequence[Any]) -> Columns:
+    schema = tables[0].schema_arrow
+    for path, table in zip(paths, tables, strict=True):
+        if table.schema_arrow.names != schema.names:
+            raise DataError(
+                f"{path} has the columns {', '.join(table.schema_arrow.names)}, but "
+                f"{paths[0].name} has {', '.join(schema.names)}. Give files of one data set only."
+            )
+    image = _image_column(schema)
+    label = next((name for name in schema.names if name.lower() in LABEL_NAMES), None)
+    if image is None or label is None:
+        raise DataError(
+            f"{paths[0]} has the columns {', '.join(schema.names)}; expected one of images (bytes, "
+            "or a struct of bytes and path, or a path) and one called 'label'. Rename them."
+        )
+    listed = {_class_names(table.schema_arrow, label) for table in tables} - {None}
+    if len(listed) > 1:
+        raise DataError(
+            f"{paths[0].parent}: the files differ in their class names, so a number means one "
+            "class here and another there. Give files of one data set only."
+        )
+    return Columns(image, label, next(iter(listed), None))
+
+
+def _image_column(schema: Any) -> str | None:
+    """Find the column of images: by its type, or a text that is called as paths are."""
+    types = require("pyarrow", "Reading Parquet").types
+    found = [field.name for field in schema if _holds_bytes(field.type, types)]
+    preferred = [name for name in found if name.lower() in _PREFERRED_IMAGES]
+    texts = [
+        field.name
+        for field in schema
+        if field.name.lower() in PATH_NAMES
+        and (types.is_string(field.type) or types.is_large_string(field.type))
+    ]
+    return next(iter(preferred + found + texts), None)
+
+
+def _holds_bytes(kind: Any, types: Any) -> bool:
+    if types.is_struct(kind):
+        return any(kind.field(i).name in ("bytes", "path") for i in range(kind.num_fields))
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
+    """Take the class names that Hugging Face keeps in the schema's metadata, if it wrote it."""
+    try:
+        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = described["info"]["features"][label]["names"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return tuple(map(str, names)) if isinstance(names, list) else None
+
+
+def _rows(path: Path, table: Any, columns: Columns, split: Split) -> Iterator[Row | Fault]:
+    number = 0
+    try:
+        for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=[columns.image, columns.label]):
+            images, labels = batch.column(columns.image), batch.column(columns.label)
+            for image, label in zip(images.to_pylist(), labels.to_pylist(), strict=True):
+                yield _row(f"{path.name}:{number}", path.parent, image, label, split)
+                number += 1
+    except (require("pyarrow", "Reading Parquet").ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _row(source: str, folder: Path, image: Any, label: Any, split: Split) -> Row | Fault:
+    content, name = (
+        (image.get("bytes"), image.get("path")) if isinstance(image, dict) else (image, None)
+    )
+    if isinstance(content, str):
+        content, name = None, content
+    if label is None or label == "":
+        return Fault(source, "it has no label.", "Give every row one, or leave the row out.")
+    if content is not None:
+        return Row(f"{source}: {name}" if name else source, content, label, split)
+    if not name:
+        return Fault(source, "it has no image.", "Fill it in, or leave the row out.")
+    file = (folder / name).resolve()
+    if not Path(name).is_absolute() and not file.is_relative_to(folder.resolve()):
+        advice = "Move the Parquet file above its images."
+        return Fault(source, f"'{name}' leads out of the folder of the file.", advice)
+    return Row(f"{source}: {name}", file, label, split)
+
+
+def _decoded(paths: Sequence[Path], rows: Sequence[Row], options: ReadOptions) -> Decoded:
+    images, sources = [row.image for row in rows], [row.source for row in rows]
+
+    def decode() -> Decoded:
+        return decode_all(images, sources, size=options.size, read=_content)
+
+    if any(isinstance(image, Path) for image in images):
+        return decode()  # the cache would not notice a change of these files
+    names = [str(path) for path in paths]
+    identity = identify_files(names, ["parquet", *names], options.size)
+    return recall(identity, sources, decode, lambda: digest_all(images, _content))
+
+
+def _content(image: bytes | Path) -> bytes:
+    return read_file(image) if isinstance(image, Path) else image
