@@ -203,7 +203,7 @@ def _ends(lines: Sequence[Line], axis: Axis) -> list[tuple[str, float, str, str]
 
 def _epoch_ticks(num_epochs: int) -> list[int]:
     """Count in round steps, with the first and the last epoch, and none that crowds the last."""
-    step = max(1, round(nice_step(num_epochs, 6)))
+    step = max(1, round(nice_step(float(num_epochs), 6)))
     inner = [epoch for epoch in range(step, num_epochs, step) if num_epochs - epoch > step / 2]
     return sorted({1, num_epochs, *inner})
 
