@@ -107,7 +107,8 @@ def finish_epoch(member: Member, job: Job) -> Epoch:
     held_out = NO_SCORES
     if len(job.validation):
         images, labels = job.validation.images, job.validation.labels
-        held_out = validate(member.evaluated, images, labels, job.compute)
+        smoothing = job.recipe.label_smoothing
+        held_out = validate(member.evaluated, images, labels, job.compute, smoothing)
     rate = job.recipe.learning_rate * rate_factor(job.recipe, member.step - 1, job.num_steps)
     row = Epoch(
         number + 1, member.seconds, rate,

@@ -42,10 +42,16 @@ def scores(guesses: Tensor, labels: Tensor, loss: float, num_classes: int) -> Sc
 
 
 @torch.inference_mode()
-def validate(net: Net, images: Tensor, labels: Tensor, compute: Compute) -> Scores:
-    """Score a network on uint8 images `[n c h w]` in the precision of its training."""
+def validate(
+    net: Net, images: Tensor, labels: Tensor, compute: Compute, label_smoothing: float
+) -> Scores:
+    """Score a network on uint8 images `[n c h w]` in the precision and by the loss of its training.
+
+    The loss is the one that is trained on, smoothed labels and all, so that its curve and that of
+    training can be compared.
+    """
     logits = predict_logits(net, images, compute)
-    loss = float(functional.cross_entropy(logits, labels))
+    loss = float(functional.cross_entropy(logits, labels, label_smoothing=label_smoothing))
     return scores(logits.argmax(1), labels, loss, logits.shape[1])
 
 
