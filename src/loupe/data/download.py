@@ -109,15 +109,14 @@ def fetch(file: PublicFile, *, download: bool = True) -> Fetched:
     failures: list[str] = []
     for path in _copies(file):
         try:
-            values, notes = _opened(path, file)
-            return Fetched(values, downloaded=False, notes=(*failures, *notes))
+            values = _opened(path, file, in_archive=path.name == file.archive)
+            return Fetched(values, downloaded=False, notes=(*failures, *_doubts(path, file)))
         except DataError as error:
             _record(failures, f"{error}")
     for address in file.addresses if download else ():
         try:
-            path = _downloaded(address, file)
-            return Fetched(_opened(path, file)[0], downloaded=True, notes=tuple(failures))
-        except (MirrorError, DataError) as error:
+            return Fetched(_downloaded(address, file), downloaded=True, notes=tuple(failures))
+        except MirrorError as error:
             _record(failures, f"{address} failed: {error}")
     looked = ", ".join(map(str, (*data_folders(), cache_folder())))
     raise DataError(f"{file.name} is not in {looked}. {' '.join(failures)}".rstrip())
@@ -136,12 +135,9 @@ def _copies(file: PublicFile) -> Iterator[Path]:
             yield from filter(Path.is_file, (root / folder / name for name in names))
 
 
-def _opened(path: Path, file: PublicFile) -> tuple[np.ndarray, tuple[str, ...]]:
+def _opened(path: Path, file: PublicFile, *, in_archive: bool) -> np.ndarray:
     """Read a copy on disk; refuse one that is not the published one, where that can be told."""
-    if file.archive and path.name == file.archive:
-        content = _from_archive(path, file)
-    else:
-        content = read_idx_content(path)
+    content = _from_archive(path, file) if in_archive else read_idx_content(path)
     values = decode_idx(content, str(path))
     expected = list(file.shape)
     if len(values.shape) != len(expected) or any(
@@ -155,7 +151,7 @@ def _opened(path: Path, file: PublicFile) -> tuple[np.ndarray, tuple[str, ...]]:
             f"{path} is not the published file: the SHA-256 of its content is {found}, "
             f"not {file.sha256}."
         )
-    return values, _doubts(path, file)
+    return values
 
 
 def _doubts(path: Path, file: PublicFile) -> tuple[str, ...]:
@@ -179,7 +175,7 @@ def _from_archive(path: Path, file: PublicFile) -> bytes:
         raise DataError(f"{source} cannot be read: {error or 'it is not in there'}.") from error
 
 
-def _downloaded(address: str, file: PublicFile) -> Path:
+def _downloaded(address: str, file: PublicFile) -> np.ndarray:
     """Download to the cache; nothing is left there unless it is whole and verified."""
     target = cache_folder() / file.folders[0] / file.stored_name
     try:
@@ -194,19 +190,18 @@ def _downloaded(address: str, file: PublicFile) -> Path:
         with temporary.open("wb") as kept:
             for block in _received(address):
                 kept.write(block)
-        _verify_download(temporary, file)
-    return target
+        return _verified(temporary, file)
 
 
-def _verify_download(path: Path, file: PublicFile) -> None:
+def _verified(path: Path, file: PublicFile) -> np.ndarray:
+    """Read what a mirror sent, if it is what was published."""
     if file.md5 and not file.sha256 and (found := _md5(path)) != file.md5:
         raise MirrorError(f"it sent another file: its MD5 is {found}, not {file.md5}.")
-    if not file.archive:
-        try:
-            _opened(path, file)
-        except DataError as error:
-            reason = str(error).replace(f"{path} ", "")
-            raise MirrorError(f"it sent another file: {reason}") from error
+    try:
+        return _opened(path, file, in_archive=bool(file.archive))
+    except DataError as error:
+        reason = str(error).replace(str(path), "what it sent")
+        raise MirrorError(f"{reason}") from error
 
 
 def _received(address: str) -> Iterator[bytes]:
@@ -225,8 +220,8 @@ def _received(address: str) -> Iterator[bytes]:
         raise MirrorError(f"it answered {error.code} {error.reason}.") from error
     except (OSError, http.client.HTTPException) as error:
         raise MirrorError(f"{getattr(error, 'reason', None) or error}.") from error
-    if announced is not None and received != int(announced):
-        raise MirrorError(f"it sent {received:,} of {int(announced):,} bytes.")
+    if announced is not None and str(received) != announced.strip():
+        raise MirrorError(f"it sent {received} of {announced} bytes.")
 
 
 def _md5(path: Path) -> str:
