@@ -221,10 +221,13 @@ def _folder() -> Path:
 
 
 def _status(paths: Sequence[str]) -> Status:
-    rows = np.full((len(paths), 4), -1, np.int64)
-    for row, path in zip(rows, paths, strict=True):
-        with contextlib.suppress(OSError):
-            found = os.stat(path)
-            inode = found.st_ino & (2**63 - 1)
-            row[:] = found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode
-    return rows
+    return np.array([_status_of(path) for path in paths], np.int64).reshape(-1, 4)
+
+
+def _status_of(path: str) -> tuple[int, int, int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return -1, -1, -1, -1
+    inode = found.st_ino & (2**63 - 1)  # some file systems use the 64th bit
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode
