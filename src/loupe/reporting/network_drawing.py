@@ -88,7 +88,7 @@ def _block(token: str, name: str, shape: Shape, tallest: int) -> Block:
     channels = shape[0]
     wide = 5 + 4 * math.log2(channels + 1)
     if len(shape) == 1:
-        return Block(token, name, f"{channels:,}", 7, round(wide, 1))
+        return Block(token, name, f"{channels:,}", 7.0, round(wide, 1))
     *_, height, width = shape
     sides = f"{width} × {height}" if channels == 1 else f"{width} × {height} × {channels}"
     return Block(token, name, sides, round(wide, 1), round(6 + 46 * height / tallest, 1))
