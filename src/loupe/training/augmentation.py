@@ -137,9 +137,7 @@ def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
 
 AUGMENTATIONS: dict[str, AugmentationKind] = {
     "warp": AugmentationKind(
-        lambda s: (
-            bool(s.rotation or s.scale or s.shear or s.shift or s.elastic) or s.flip == "horizontal"
-        ),
+        lambda s: bool(s.rotation or s.scale or s.shear or s.shift or s.elastic),
         _warp,
     ),
     "thickness": AugmentationKind(lambda s: s.thickness > 0, _thicken),
