@@ -1,0 +1,13 @@
+"""What the tests of training share."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Compute with one thread: two that wait for each other on a busy machine are slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
