@@ -1,5 +1,6 @@
 """`main`: the verbs, and what becomes of errors: a message on stderr and an exit code."""
 
+import io
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from loupe import __version__
-from loupe.cli.bad_files import print_bad_files, write_bad_files
+from loupe.cli.bad_files import bad_files_text, write_bad_files
 from loupe.cli.check import check
 from loupe.cli.evaluate import evaluate
 from loupe.cli.recipes import recipes
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # file names may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold what it cannot show
             stream.reconfigure(errors="backslashreplace")
     try:
         app(given, prog_name="loupe")
@@ -75,15 +76,18 @@ def _print_error(error: Exception, as_json: bool) -> None:
         content["bad_files"] = str(write_bad_files(Path(), faults))
         content["faults"] = [asdict(fault) for fault in faults]
         if not as_json:
-            print_bad_files(faults, Path(content["bad_files"]), sys.stderr)
+            listed_in = Path(content["bad_files"])
+            text = bad_files_text(faults, listed_in, fitted=sys.stderr.isatty())
+            print(text, file=sys.stderr)
     if as_json:
         print(json.dumps(content, ensure_ascii=False), file=sys.stderr)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         print(f"loupe {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -5,9 +5,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import TextIO
 
-from loupe.cli.screen import plain, print_table
+from loupe.cli.screen import plain, table_text
 from loupe.errors import Fault
 from loupe.files import write_bytes
 
@@ -30,9 +29,9 @@ def write_bad_files(folder: Path, faults: Sequence[Fault]) -> Path:
     return path
 
 
-def print_bad_files(faults: Sequence[Fault], listed_in: Path, file: TextIO) -> None:
-    """Print the first bad files, and where all of them are listed."""
+def bad_files_text(faults: Sequence[Fault], listed_in: Path, *, fitted: bool) -> str:
+    """Set the first bad files in a table, and say where all of them are listed."""
     rows = [astuple(fault) for fault in faults[:SHOWN]]
-    print_table(("file", "what is wrong", "what to do"), rows, file)
+    table = table_text(("file", "what is wrong", "what to do"), rows, fitted=fitted)
     shown = f"These are the first {SHOWN}. " if len(faults) > SHOWN else ""
-    print(plain(f"{shown}All {len(faults):,} are listed in {listed_in}"), file=file)
+    return plain(f"{table}\n{shown}All {len(faults):,} are listed in {listed_in}")

@@ -1,13 +1,12 @@
 """`loupe check`: look at a data set before anything is trained on it."""
 
-import sys
 from pathlib import Path
 
 import typer
 
 import loupe
 from loupe.cli import options
-from loupe.cli.bad_files import print_bad_files, write_bad_files
+from loupe.cli.bad_files import bad_files_text, write_bad_files
 from loupe.cli.data import read_data
 from loupe.cli.screen import Screen
 from loupe.errors import LoupeError
@@ -36,7 +35,7 @@ def check(
     print_summary(summary, screen)
     if dataset.skipped and screen.speaks:
         listed_in = write_bad_files(Path(), dataset.skipped)
-        print_bad_files(dataset.skipped, listed_in, sys.stdout)
+        screen.say("", bad_files_text(dataset.skipped, listed_in, fitted=screen.is_live))
     print_findings(findings, screen)
     if html is not None:
         from loupe.reporting.check_page import write_check_page

@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from loupe.cli.screen import Screen
 from loupe.runs.history import Epoch
@@ -12,6 +12,7 @@ from loupe.runs.history import Epoch
 REFRESHES_A_SECOND = 4  # drawing takes time from training
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Where a training is (`loupe.training.job.Progress`, which needs torch)."""
 

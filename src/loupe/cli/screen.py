@@ -1,10 +1,12 @@
 """What a verb prints: sentences and tables for people, JSON for programs, nothing if quiet."""
 
+import io
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Literal
 
 WIDE = 10_000  # columns of what is no terminal: nothing is cut or wrapped
 
@@ -37,9 +39,9 @@ class Screen:
             print(*map(plain, lines), sep="\n", flush=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table for people, as `print_table` does."""
+        """Print a table for people, as `table_text` sets it."""
         if self.speaks:
-            print_table(columns, rows, sys.stdout)
+            print(table_text(columns, rows, fitted=sys.stdout.isatty()), flush=True)
 
     def emit(self, content: Any) -> None:
         """Print one line of JSON for programs."""
@@ -47,19 +49,33 @@ class Screen:
             print(json.dumps(content, ensure_ascii=False, allow_nan=False), flush=True)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO) -> None:
-    """Print a table; columns whose name starts with a space are set to the right."""
+def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, fitted: bool) -> str:
+    """Set rows in columns.
+
+    Args:
+        columns: their names; those that start with a space are set to the right.
+        rows: a cell for each column.
+        fitted: fold long cells so that the table is as wide as the terminal.
+
+    Example:
+        >>> print(table_text(("class", " images"), [("cat", "7"), ("dog", "12")], fitted=False))
+        class  images
+        cat         7
+        dog        12
+    """
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False)
     for name in columns:
-        justify = "right" if name.startswith(" ") else "left"
-        table.add_column(name.strip(), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        justify: Literal["left", "right"] = "right" if name.startswith(" ") else "left"
+        table.add_column(name.strip(), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*map(plain, row))
-    width = None if file.isatty() else WIDE
-    Console(file=file, width=width, markup=False, highlight=False, emoji=False).print(table)
+    text = io.StringIO()
+    width = shutil.get_terminal_size().columns if fitted else WIDE
+    Console(file=text, width=width, markup=False, highlight=False, emoji=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,210 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import QUICK
+
+import loupe
+from loupe.recipes.named import NAMED
+from loupe.recipes.recipe import from_dict
+
+
+def test_the_version_is_the_packages(loupe_command):
+    assert loupe_command("--version").out == f"loupe {loupe.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["train", "check", "evaluate", "report", "recipes", "runs"])
+def test_every_verb_explains_itself(loupe_command, verb):
+    result = loupe_command(verb, "--help")
+    assert result.code == 0
+    assert result.out.startswith(f"Usage: loupe {verb}")
+    assert "--json" in result.out
+    assert verb in loupe_command("--help").out
+
+
+def test_an_unknown_verb_is_a_users_error_with_the_nearest_name(loupe_command):
+    result = loupe_command("trian")
+    assert result.code == 2
+    assert "train" in result.err
+
+
+def test_evaluate_gives_the_figures_of_training_and_counts_the_look(loupe_command, digits_run):
+    stored = json.loads((digits_run / "evaluation.json").read_text())
+    for looks in (1, 2):
+        result = loupe_command("evaluate", digits_run, "--json")
+        assert result.code == 0, result.err
+        assert result.json["metrics"] == stored["metrics"]
+        assert result.json["looks_at_test"] == looks
+
+
+def test_evaluate_measures_the_validation_images_that_training_held_out(loupe_command, digits_run):
+    environment = json.loads((digits_run / "environment.json").read_text())
+    result = loupe_command("evaluate", digits_run, "--split", "validation", "--json")
+    assert result.json["n"] == sum(environment["data"]["counts"]["validation"])
+    card = loupe.load(digits_run).card.evaluation
+    assert result.json["metrics"]["accuracy"]["value"] == card["metrics"]["accuracy"]["value"]
+    assert not Path("runs").exists()  # no look at test images
+
+
+def test_evaluate_takes_a_model_file_with_data_and_writes_where_it_is_told(
+    loupe_command, digits_run
+):
+    model = digits_run / "model.onnx"
+    result = loupe_command("evaluate", model, "--data", "digits", "--out", "here")
+    assert result.code == 0, result.err
+    assert "top_3_accuracy" in result.out
+    assert "359 test images" in result.out
+    assert {path.name for path in Path("here").iterdir()} == {"evaluation.json", "predictions.csv"}
+    again = loupe_command("evaluate", model, "--data", "digits", "--out", "here")
+    assert again.code == 2
+    assert "nothing is overwritten" in again.err
+    alone = loupe_command("evaluate", model)
+    assert alone.code == 2
+    assert "--data" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("target", "code"), [("accuracy=0.02", 0), ("recall=0.9999", 1), ("log_loss=0.0001", 1)]
+)
+def test_a_target_that_is_not_met_ends_with_1(loupe_command, digits_run, target, code):
+    result = loupe_command("evaluate", digits_run, "--target", target)
+    assert result.code == code
+    said = result.err if code else result.out
+    assert ("Target not met" if code else "Target met") in said
+
+
+def test_evaluate_suggests_the_nearest_run(loupe_command, digits_run):
+    result = loupe_command("evaluate", str(digits_run).replace("logistic", "logstic"))
+    assert result.code == 2
+    assert "digits-logistic-1" in result.err
+
+
+def test_report_writes_the_page_again_without_a_look(loupe_command, digits_run):
+    result = loupe_command("report", digits_run, "--html", "page.html")
+    assert result.code == 0, result.err
+    assert not Path("runs").exists()
+    page = Path("page.html").read_text()
+    assert page.lstrip().lower().startswith("<!doctype html")
+    accuracy = json.loads((digits_run / "evaluation.json").read_text())["metrics"]["accuracy"]
+    assert f"{100 * accuracy['value']:.1f}" in page
+
+
+def test_report_refuses_data_that_is_not_what_was_evaluated(loupe_command, digits_run):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (200, 8, 8), np.uint8)
+    np.savez("other.npz", images=images, labels=np.arange(200) % 10)
+    result = loupe_command("report", digits_run, "--data", "other.npz")
+    assert result.code == 2
+    assert "other test images" in result.err
+
+
+def test_runs_lists_what_is_here(loupe_command, digits_run):
+    shutil.copytree(digits_run, "runs/digits-logistic-1")
+    shutil.copytree(digits_run, "runs/stopped-1")
+    Path("runs/stopped-1/model.onnx").unlink()
+    Path("runs/stopped-1/evaluation.json").unlink()
+    shutil.copytree(digits_run, "runs/torn-1")
+    Path("runs/torn-1/environment.json").write_text("{")
+    found = {Path(run["run"]).name: run for run in loupe_command("runs", "--json").json}
+    assert found["digits-logistic-1"]["finished"]
+    assert found["digits-logistic-1"]["data"] == "digits"
+    assert found["digits-logistic-1"]["accuracy"]["interval"] == "wilson"
+    assert not found["stopped-1"]["finished"]
+    assert "environment.json" in found["torn-1"]["problem"]
+    text = loupe_command("runs").out
+    assert "not finished" in text
+    assert "359 test images" in text
+
+
+def test_runs_says_how_to_make_the_first_one(loupe_command):
+    result = loupe_command("runs")
+    assert result.code == 0
+    assert "loupe train" in result.out
+
+
+def test_recipes_lists_every_recipe(loupe_command):
+    lines = loupe_command("recipes").out.splitlines()
+    assert {line.split()[0] for line in lines[1 : 1 + len(NAMED)]} == set(NAMED)
+    assert loupe_command("recipes", "--json").json["recipes"].keys() == NAMED.keys()
+
+
+def test_a_printed_recipe_can_be_trained_with(loupe_command):
+    Path("mine.toml").write_text(loupe_command("recipes", "mlp-300-100").out)
+    assert loupe.recipe("mine.toml") == NAMED["mlp-300-100"]
+    assert from_dict(loupe_command("recipes", "fast", "--json").json) == NAMED["fast"]
+
+
+def test_check_is_silent_about_clean_data(loupe_command):
+    result = loupe_command("check", "digits")
+    assert result.code == 0, result.err
+    assert "No findings" in result.out
+    assert "1,438" in result.out
+
+
+@pytest.fixture
+def faulty_csv(tmp_path) -> Path:
+    """Three classes of 4x4 pixels; 21 of 150 rows have no label, and some rows are equal."""
+    path = tmp_path / "faulty.csv"
+    generator = np.random.default_rng(0)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["label", *(f"pixel{i}" for i in range(16))])
+        for row in range(150):
+            label = "" if row % 7 == 3 else row % 3
+            writer.writerow([label, *generator.integers(0, 256, 16)])
+    return path
+
+
+def test_check_names_bad_files_and_ends_with_1(loupe_command, faulty_csv):
+    result = loupe_command("check", faulty_csv, "--html", "page.html")
+    assert result.code == 1, result.err
+    assert "bad_files.csv" in result.out
+    assert Path("page.html").exists()
+    found = loupe_command("check", faulty_csv, "--json").json
+    assert len(found["skipped"]) == 21
+    assert "unreadable" in {finding["check"] for finding in found["findings"]}
+
+
+def test_check_does_not_write_its_page_over_something_else(loupe_command):
+    Path("thesis.txt").write_text("years")
+    result = loupe_command("check", "digits", "--html", "thesis.txt")
+    assert result.code == 2
+    assert Path("thesis.txt").read_text() == "years"
+
+
+def test_bad_files_stop_a_training_with_20_on_screen_and_all_in_a_csv(loupe_command, faulty_csv):
+    result = loupe_command("train", faulty_csv, *QUICK)
+    assert result.code == 2
+    assert "bad_files.csv" in result.err
+    with open("bad_files.csv", newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert len(listed) == 21
+    assert listed[0].keys() == {"source", "problem", "advice"}
+    assert listed[19]["source"] in result.err
+    assert listed[20]["source"] not in result.err
+    assert not Path("runs").exists()
+
+
+def test_another_list_of_bad_files_does_not_replace_the_first(loupe_command, faulty_csv):
+    Path("bad_files.csv").write_text("mine")
+    loupe_command("train", faulty_csv, *QUICK)
+    loupe_command("train", faulty_csv, *QUICK)
+    assert Path("bad_files.csv").read_text() == "mine"
+    assert len(list(Path().glob("bad_files*.csv"))) == 2
+
+
+def test_bad_files_that_are_skipped_are_listed_in_the_run(loupe_command, faulty_csv):
+    result = loupe_command("train", faulty_csv, *QUICK, "--bad-files", "skip", "--out", "mine")
+    assert result.code == 0, result.err
+    assert "21 bad files were left out" in result.out
+    with open("mine/bad_files.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 21
+
+
+def test_names_cannot_steer_the_terminal(loupe_command):
+    result = loupe_command("train", "no\x1b[2Jsuch")
+    assert result.code == 2
+    assert "\x1b" not in result.err
