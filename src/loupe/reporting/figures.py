@@ -142,8 +142,8 @@ def nice_step(span: float, parts: int) -> float:
     """Find the step of 1, 2 or 5 times a power of ten that divides a span into about `parts`.
 
     Example:
-        >>> nice_step(0.43, 4)
-        0.1
+        >>> nice_step(0.43, 4), nice_step(9.0, 4)
+        (0.2, 5.0)
     """
     rough = max(span, 1e-9) / parts
     power = 10.0 ** math.floor(math.log10(rough))

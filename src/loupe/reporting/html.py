@@ -40,8 +40,8 @@ def render(template: str, **values: Any) -> Markup:
     """Fill a template of this package; every value is escaped unless it is `Markup`.
 
     Example:
-        >>> render("notes.html.j2", notes=["a <script>"])
-        Markup('<ul class="notes">\n  <li>a &lt;script&gt;</li>\n</ul>')
+        >>> "a &lt;script&gt;" in render("notes.html.j2", notes=["a <script>"])
+        True
     """
     # Safe to mark: the template has escaped every value.
     return Markup(_environment().get_template(template).render(**values))

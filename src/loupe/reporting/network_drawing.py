@@ -61,7 +61,7 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
         case Pool():
             return (shape[0], *(_slid(side, layer.size, layer.stride) for side in shape[1:]))
         case GlobalPool():
-            return (shape[0],)
+            return (shape[0], 1, 1)
         case Residual():
             for inner in layer.layers:
                 shape = output_shape(inner, shape)

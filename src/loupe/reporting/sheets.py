@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 from markupsafe import Markup
 from PIL import Image as Picture
 
-from loupe.arrays import Image, Images
+from loupe.arrays import Images
+
+Mosaic = UInt8[np.ndarray, "rows columns c"]  # many images in one
 
 COLUMNS = 32
 BUDGET_BYTES = 3_400_000  # of all sheets as base64, so that the page stays under 5 MB
@@ -80,7 +83,7 @@ def draw(sheets: Sequence[Sheet], budget_bytes: int = BUDGET_BYTES) -> Drawn:
     return Drawn(Markup("\n".join(rules)), encoding.loss)
 
 
-def mosaic(images: Images) -> Image:
+def mosaic(images: Images) -> Mosaic:
     """Lay images side by side in rows of `COLUMNS`, each with a border of its own edge pixels.
 
     Example:
@@ -99,14 +102,16 @@ def mosaic(images: Images) -> Image:
 def _rule(sheet: Sheet, encoding: Encoding) -> str:
     images = _shrunk(sheet.images, encoding.shrink)
     height, width = images.shape[1:3]
-    zooms = "".join(f"--z-{place}:{_zoom(wide, height, width)};" for place, wide in WIDTHS.items())
+    zooms = "".join(
+        f"--z-{place}:{_zoom(wide, height, width):g};" for place, wide in WIDTHS.items()
+    )
     return (
         f".sheet-{sheet.name}{{--w:{width};--h:{height};{zooms}"
         f"background-image:url({_data_uri(mosaic(images), encoding.quality)})}}"
     )
 
 
-def _shrunk(images: Images, factor: int) -> Images:
+def _shrunk(images: Images, factor: int) -> UInt8[np.ndarray, "n smaller narrower c"]:
     height, width = (max(1, side // factor) for side in images.shape[1:3])
     if factor == 1:
         return images
@@ -117,10 +122,10 @@ def _shrunk(images: Images, factor: int) -> Images:
 def _zoom(wide: int, height: int, width: int) -> float:
     """Whole factors keep every pixel square and sharp; only large images are drawn smaller."""
     factor = wide / max(height, width)
-    return round(factor) if factor >= 0.75 else round(factor, 2)
+    return float(round(factor)) if factor >= 0.75 else round(factor, 2)
 
 
-def _data_uri(image: Image, quality: int) -> str:
+def _data_uri(image: Mosaic, quality: int) -> str:
     picture = Picture.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     content = io.BytesIO()
     if quality:

@@ -127,7 +127,7 @@ def duration(seconds: float) -> str:
     """Write a duration in the unit in which people would say it.
 
     Example:
-        >>> [duration(s).replace(NARROW, " ") for s in (0.42, 5.38, 101, 8130)]
+        >>> [duration(s).replace(NARROW, " ") for s in (0.42, 5.38, 101.0, 8130.0)]
         ['0.42 s', '5.4 s', '1 min 41 s', '2 h 16 min']
     """
     if seconds < 1:
