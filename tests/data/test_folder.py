@@ -1,5 +1,6 @@
 import os
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from image_traps import BAD_FILES, FOLDERS, GOOD_FILES, saved, write_classes
 from loupe.data.dataset import TEST, TRAIN, VALIDATION
 from loupe.data.folder import holds_class_folders, read_folder
 from loupe.data.options import ReadOptions
+from loupe.data.read import read
 from loupe.errors import BadFilesError, DataError
 
 STOP, SKIP = ReadOptions(), ReadOptions(bad_files="skip")
@@ -132,3 +134,18 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(DataError, match="cannot be listed"):
         read_folder(tmp_path / "a", STOP)
+
+
+def test_a_folder_and_an_archive_are_read_through_the_one_door(tmp_path):
+    root = tmp_path / "pets"
+    write_classes(root, "cat", "dog", count=10)
+    (root / "cat" / "bad.png").write_bytes(b"")
+    with pytest.raises(BadFilesError, match="cat/bad.png"):
+        read(root)
+    dataset = read(str(root), size=3, bad_files="skip")
+    assert dataset.image_shape == (3, 3, 1)
+    assert (len(dataset.train), len(dataset.test)) == (16, 4)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for file in sorted(root.rglob("?.png")):
+            archive.write(file, file.relative_to(tmp_path))
+    assert len(read(tmp_path / "pets.zip")) == 20

@@ -50,7 +50,7 @@ class Row:
 
 def is_path_csv(path: Path) -> bool:
     """Say whether a file is text whose rows name image files."""
-    head = csv_head(path)
+    head = csv_head(path) if path.is_file() else None
     if head is None:
         return False
     if head.header is not None:
