@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 from formats import idx_bytes, write_idx, write_idx_folder
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (12, 4, 4), np.uint8)
@@ -106,6 +107,30 @@ def zipped_npy_claiming(size: int) -> Callable[[Path], Path]:
     return write
 
 
+def parquet(**columns: object) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        arrow = pytest.importorskip("pyarrow")
+        table = arrow.table({name: values for name, values in columns.items()})
+        pytest.importorskip("pyarrow.parquet").write_table(table, folder / "bad.parquet")
+        return folder / "bad.parquet"
+
+    return write
+
+
+def good_parquet(folder: Path) -> Path:
+    pictures = [b"P5 4 4 255 " + image.tobytes() for image in IMAGES]
+    return parquet(image=pictures, label=LABELS)(folder)
+
+
+def parquet_of_many_rows(folder: Path) -> Path:
+    """Write five million equal images, which the format's dictionary packs into a few bytes."""
+    arrow = pytest.importorskip("pyarrow")
+    same = arrow.DictionaryArray.from_arrays(
+        arrow.array(np.zeros(5_000_000, np.int8)), arrow.array([b"P5 4 4 255 " + bytes(16)])
+    )
+    return parquet(image=same, label=np.zeros(5_000_000, np.int8))(folder)
+
+
 def idx_folder_without_test_class(folder: Path) -> Path:
     labels = np.array([0, 1, 2] * 3 + [0, 1, 1])
     return write_idx_folder(folder / "idx", IMAGES, labels, test=3)
@@ -125,6 +150,7 @@ def idx_folder_without_labels(folder: Path) -> Path:
 
 ROWS = "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n" + "1" + ",9" * 16 + "\n"
 OBJECTS = np.array([np.zeros((4, 4)), np.zeros((5, 5))], dtype=object)
+NO_BYTES = np.array([], dtype="S1")
 GOOD_NPZ = npz(images=IMAGES, labels=LABELS)
 
 IDX_TRAPS = {
@@ -228,6 +254,26 @@ PIXEL_CSV_TRAPS = {
     "text that is not UTF-8": Trap(single("bad.csv", ROWS.encode("utf-16")), "must be UTF-8"),
 }
 
+PATH_CSV_TRAPS = {
+    "paths that climb out": Trap(csv_text("path,label\n../a.png,x\n"), "leads out of the folder"),
+    "paths of missing files": Trap(csv_text("path,label\na.png,x\n"), "there is no file 'a.png'"),
+    "paths of text": Trap(csv_text("path,label\nbad.csv,x\n"), "it is text, not an image"),
+    "paths without labels": Trap(csv_text("path,label\nbad.csv,\n"), "bad.csv:2: it has no label"),
+    "paths without a label column": Trap(csv_text("path,a,b\nx,y,z\n"), "one called 'label'"),
+    "a header of paths and no rows": Trap(csv_text("path,label\n"), "has no rows"),
+}
+
+PARQUET_TRAPS = {
+    "parquet that is cut short": Trap(cut(good_parquet, 0.7), "damaged Parquet file"),
+    "parquet without a footer": Trap(single("bad.parquet", b"PAR1" * 9), "damaged Parquet file"),
+    "parquet without images": Trap(parquet(a=[1], label=[2]), "has the columns a, label; expected"),
+    "parquet without rows": Trap(parquet(image=NO_BYTES, label=[]), "has no rows"),
+    "parquet with a climbing path": Trap(
+        parquet(image=["../a.png", "../b.png"], label=[1, 2]), "leads out of the folder"
+    ),
+    "parquet of more rows than bytes": Trap(parquet_of_many_rows, "claims 5,000,000 rows"),
+}
+
 OTHER_TRAPS = {
     "a picture": Trap(single("a.png", b"\x89PNG\r\n\x1a\n" + bytes(99)), "one picture"),
     "a pickle": Trap(single("a.pkl", b"\x80\x04K\x01."), "never opens"),
@@ -236,4 +282,4 @@ OTHER_TRAPS = {
     "an empty file": Trap(single("a.npz", b""), "unknown format"),
 }
 
-TRAPS = IDX_TRAPS | NPZ_TRAPS | PIXEL_CSV_TRAPS | OTHER_TRAPS
+TRAPS = IDX_TRAPS | NPZ_TRAPS | PIXEL_CSV_TRAPS | PATH_CSV_TRAPS | PARQUET_TRAPS | OTHER_TRAPS

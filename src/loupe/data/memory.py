@@ -92,8 +92,14 @@ def dataset_from_arrays(
     `loupe.from_arrays` adds what every reader's data set gets: the checks and a sealed test split.
     """
     part = Part(_as_array(images, name), np.asarray(labels))
-    encoded, names = encode_labels(part.labels, name, class_names)
     pixels, notes = _checked(name, None, part)
+    encoded, names = encode_labels(part.labels, name, class_names)
+    for what, given in (("splits", split), ("groups", groups)):
+        if given is not None and np.ndim(given) and len(given) != len(pixels):
+            raise DataError(
+                f"{name}: {len(pixels)} images and {len(given)} {what} were given; each image "
+                "needs one of each."
+            )
     return Dataset(
         name=name,
         images=pixels,
@@ -118,10 +124,11 @@ def _as_array(images: Any, name: str) -> np.ndarray:
 
 def _checked(name: str, split: Split | None, part: Part) -> tuple[Images, tuple[str, ...]]:
     where = f"{name} ({split})" if split else name
-    if part.images.ndim == 0 or len(part.images) != len(part.labels):
+    images, labels = (len(array) if array.ndim else 0 for array in (part.images, part.labels))
+    if images != labels:
         raise DataError(
-            f"{where}: {len(part.images) if part.images.ndim else 0} images and "
-            f"{len(part.labels)} labels were given; each image needs exactly one label."
+            f"{where}: {images} images and {labels} labels were given; each image needs exactly "
+            "one label."
         )
     return as_images(part.images, where)
 
@@ -179,9 +186,10 @@ def _split_codes(split: Any, count: int, name: str) -> np.ndarray:
         return np.full(count, TRAIN, np.uint8)
     given = np.asarray(split)
     array = np.broadcast_to(given, (count,)) if given.ndim == 0 else given
-    if array.dtype.kind in "iu" and np.isin(array, range(len(SPLITS))).all():
-        return array.astype(np.uint8)
-    words = [str(word).lower() for word in array.tolist()]
+    if array.dtype.kind in "iu":
+        words = [SPLITS[code] if 0 <= code < len(SPLITS) else str(code) for code in array.tolist()]
+    else:
+        words = [str(word).lower() for word in array.tolist()]
     unknown = next((word for word in words if word not in SPLIT_OF_NAME), None)
     if unknown is not None:
         raise DataError(

@@ -1,5 +1,6 @@
 """OpenML's image data sets, as `openml:NAME`, through scikit-learn's `fetch_openml`."""
 
+import re
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from loupe.errors import DataError
 
 # Rows of training images where a data set keeps the published order, training first.
 TRAINING_ROWS = {"mnist_784": 60_000}
+_NAME = re.compile(r"\w[\w.,()-]*")  # as OpenML allows; nothing that leads elsewhere in an address
 
 
 def read_openml(name: str) -> Dataset:
@@ -21,6 +23,8 @@ def read_openml(name: str) -> Dataset:
     Raises:
         DataError: no such data set, no network and no copy in the cache, or no square images.
     """
+    if not _NAME.fullmatch(name):
+        raise DataError(f"'openml:{name}' is no name on openml.org; expected one as in its list.")
     bunch, warned = _fetched(name)
     if bunch.target is None:
         raise DataError(
@@ -36,15 +40,21 @@ def read_openml(name: str) -> Dataset:
 def _fetched(name: str) -> tuple[Any, tuple[str, ...]]:
     from sklearn.datasets import fetch_openml  # 0.8 s to import
 
-    folder = cache_folder() / "openml"
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             # The other parser needs pandas, which is no dependency.
-            bunch = fetch_openml(name, data_home=folder, as_frame=False, parser="liac-arff")
+            bunch = fetch_openml(
+                name,
+                data_home=cache_folder(),
+                as_frame=False,
+                parser="liac-arff",
+                n_retries=2,
+                delay=0.3,
+            )
     except (OSError, ValueError) as error:
         raise DataError(
             f"openml:{name} could not be read: {error}. Expected the name of a data set on "
-            f"openml.org, a network, or a copy from an earlier time in {folder}."
+            f"openml.org, a network, or a copy from an earlier time in {cache_folder()}."
         ) from error
     return bunch, tuple(f"OpenML: {warning.message}" for warning in warned)

@@ -171,7 +171,7 @@ def _read_arrays(what: Sequence[Any] | Mapping[str, Any]) -> Dataset:
     if isinstance(what, Mapping):
         return dataset_from_named(what, name="arrays", source="the dict of arrays")
     if isinstance(what, (tuple, list)) and len(what) == 2:
-        if all(isinstance(part, (tuple, list)) and len(part) == 2 for part in what):
+        if all(isinstance(part, tuple) and len(part) == 2 for part in what):
             (x_train, y_train), (x_test, y_test) = what
             arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
             return dataset_from_named(arrays, name="arrays", source="the tuple of arrays")
