@@ -45,9 +45,9 @@ def test_every_epoch_can_be_read_out() -> None:
     chart = line_chart("Loss", lines((0.5, 0.25, 0.125), (0.4, 0.3, 0.35)))
     said = readouts(chart)
     assert [one["text"] for one in said] == [
-        "epoch 1: training 0.5, validation 0.4",
-        "epoch 2: training 0.25, validation 0.3",
-        "epoch 3: training 0.125, validation 0.35",
+        "epoch 1: training 0.500, validation 0.400",
+        "epoch 2: training 0.250, validation 0.300",
+        "epoch 3: training 0.125, validation 0.350",
     ]
     assert [one["x"] for one in said] == [0, 50, 100]
 
@@ -57,12 +57,19 @@ def test_a_higher_value_stands_higher() -> None:
     assert first["y"][0][1] > second["y"][0][1]  # type: ignore[index]
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.booleans())
+@settings(max_examples=50)
+def test_every_value_lies_within_the_axes(values: list[float], is_share: bool) -> None:
+    chart = line_chart("Loss", lines(tuple(values)), is_share=is_share)
+    for readout in readouts(chart):
+        assert 0 <= readout["y"][0][1] <= HEIGHT  # type: ignore[index]
+    assert 2 <= chart.count('class="tick y"') <= 9
+
+
 def test_the_chart_says_its_figures_to_those_who_do_not_see_it() -> None:
     chart = line_chart("Loss", lines((0.5, 0.2), (0.4, 0.3)))
-    assert (
-        'aria-label="Loss over 2 epochs: training from 0.5 to 0.2; validation from 0.4 to 0.3."'
-        in chart
-    )
+    said = "Loss over 2 epochs: training from 0.500 to 0.200; validation from 0.400 to 0.300."
+    assert f'aria-label="{said}"' in chart
 
 
 def test_a_gap_in_the_values_is_a_gap_in_the_line() -> None:

@@ -129,6 +129,16 @@ def test_an_image_opens_enlarged_with_sharp_pixels(open_page: Open) -> None:
     assert not page.locator("dialog").evaluate("one => one.open")
 
 
+def test_arrow_keys_go_through_the_enlarged_images(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#mistake-2 button").click()
+    page.keyboard.press("ArrowRight")
+    source = page.locator("#mistake-3 .source").inner_text()
+    assert page.locator("dialog .source").inner_text() == source
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement.closest('#mistake-3')")
+
+
 def test_the_charts_are_read_by_pointer_and_by_keys(open_page: Open) -> None:
     page = open_page()
     plot = page.locator(".plot").first

@@ -75,7 +75,7 @@ def line_chart(
 
     Example:
         >>> lines = [Line("train", "training", (0.5, 0.2)), Line("validation", "new", (0.4, 0.3))]
-        >>> "epoch 2: training 0.2, new 0.3" in line_chart("Loss", lines)
+        >>> "epoch 2: training 0.200, new 0.300" in line_chart("Loss", lines)
         True
     """
     axis = _axis(lines, is_share)
@@ -152,11 +152,13 @@ def nice_step(span: float, parts: int) -> float:
 
 def _axis(lines: Sequence[Line], is_share: bool) -> Axis:
     values = [value for line in lines for value in line.values if math.isfinite(value)] or [0.0]
-    bottom, top = (min(values), 1.0) if is_share else (0.0, max(values))
+    bottom, top = min(values), 1.0 if is_share else max(values)
+    if not is_share and bottom < top / 2:  # a curve that falls far is seen falling to zero
+        bottom = 0.0
     step = nice_step(top - bottom or 0.01, 4)
     low = step * math.floor(bottom / step + 1e-6)
     high = top if is_share else step * math.ceil(top / step - 1e-6) or step
-    return Axis(low, high, step, is_share)
+    return Axis(min(low, high - step), high, step, is_share)
 
 
 def _place(epoch: int, num_epochs: int) -> float:

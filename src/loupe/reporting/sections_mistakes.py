@@ -3,13 +3,20 @@
 from collections import Counter
 
 from loupe.examination.evaluation import Evaluation
-from loupe.examination.mistakes import CAUTION_ON_TEST, confused_pairs, mistakes, weak_classes
+from loupe.examination.mistakes import (
+    CAUTION_ON_TEST,
+    HANDFUL,
+    confused_pairs,
+    mistakes,
+    weak_classes,
+)
 from loupe.reporting.html import Section, render
 from loupe.reporting.samples import MOST_MISTAKES, wrong_samples
 from loupe.reporting.words import count, of
 from loupe.runs.run import Run
 
 OPEN_MISTAKES = 24  # cards before the fold
+FEW_MISTAKES = 60  # cards that need no fold
 MOST_PAIRS = 8
 MOST_THUMBS = 7  # of a pair
 
@@ -29,7 +36,7 @@ def gallery(run: Run, evaluation: Evaluation) -> Section:
         "section_mistakes.html.j2",
         cards=cards,
         total=total,
-        first=OPEN_MISTAKES,
+        first=OPEN_MISTAKES if len(cards) > FEW_MISTAKES else len(cards),
         classes=[(label, names[label], involved[label]) for label in sorted(involved)],
         images=images,
     )
@@ -54,5 +61,7 @@ def pairs(run: Run, evaluation: Evaluation) -> Section:
         weak=weak_classes(evaluation),
         caution=CAUTION_ON_TEST if evaluation.split == "test" else "",
     )
-    headline = "What is mixed up most, and what to do about it" if rows else "Nothing is mixed up"
+    headline = "What is mixed up most, and what to do about it"
+    if not rows or rows[0][0].count < HANDFUL:
+        headline = "No two classes are mixed up often enough to conclude much"
     return Section("pairs", "What to do", headline, html, (wrong.sheet,))

@@ -64,11 +64,13 @@ def loss(value: float) -> str:
 
     Example:
         >>> loss(0.031249), loss(2.3)
-        ('0.0312', '2.3')
+        ('0.0312', '2.30')
     """
     if not math.isfinite(value):
         return DASH
-    return f"{value:.3g}" if abs(value) < 1000 else count(round(value))
+    if value == 0:
+        return "0"
+    return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else count(round(value))
 
 
 def interval(low: float, high: float, n: int = 10_000) -> str:
