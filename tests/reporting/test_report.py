@@ -105,7 +105,7 @@ def test_a_hostile_class_name_stays_text(make_run: MakeRun) -> None:
 def test_a_thousand_mistakes_in_colour_stay_under_five_megabytes(make_run: MakeRun) -> None:
     names = tuple(f"a rather long name of a class, number {i}" for i in range(47))
     sources = [f"some/deep/folder/of/photographs/IMG_{i:08}.jpeg" for i in range(3500)]
-    evaluation = simulate(names, 3500, wrong=0.4, shape=(24, 24, 3), sources=sources)
+    evaluation = simulate(names, 3500, wrong=0.4, shape=(32, 32, 3), sources=sources)
     assert len(evaluation.wrong) > 1000
     path = write_report(make_run(evaluation), evaluation, dataset=evaluation.dataset)
     content = path.read_text()

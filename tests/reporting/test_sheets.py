@@ -40,7 +40,7 @@ def test_an_image_is_bordered_by_its_own_edge() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_sheet_within_its_budget_keeps_every_pixel(channels: int) -> None:
     images = noise(40, 9, 7, channels)
-    drawn = draw([Sheet("wrong", images)])
+    drawn = draw([Sheet("wrong", images)], 1_000_000)
     expected = mosaic(images)
     assert drawn.loss == ""
     assert np.array_equal(picture_in(drawn.css).reshape(expected.shape), expected)
@@ -62,11 +62,13 @@ def test_shrunk_images_are_drawn_as_large_as_the_others() -> None:
 
 
 def test_a_sheet_without_images_has_no_rule() -> None:
-    assert draw([Sheet("wrong", noise(0, 8, 8, 1))]).css == ""
+    assert draw([Sheet("wrong", noise(0, 8, 8, 1))], 1_000_000).css == ""
 
 
 @pytest.mark.parametrize("side", [8, 28, 32, 64])
 def test_pixels_are_enlarged_by_whole_factors(side: int) -> None:
-    zooms = re.findall(r"--z-\w+:([^;]+);", draw([Sheet("wrong", noise(1, side, side, 1))]).css)
+    zooms = re.findall(
+        r"--z-\w+:([^;]+);", draw([Sheet("wrong", noise(1, side, side, 1))], 99_999).css
+    )
     assert len(zooms) == 3
     assert all(float(zoom).is_integer() for zoom in zooms)

@@ -14,6 +14,8 @@ from markupsafe import Markup
 from loupe.reporting import words
 from loupe.reporting.sheets import COLUMNS, Sheet, draw
 
+PAGE_BYTES = 5_000_000  # at most: it is sent by mail and opened on telephones
+FRAME_BYTES = 100_000  # of it for style, script, and what stands above the sections
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -54,7 +56,8 @@ def page(template: str, sections: Sequence[Section], **values: Any) -> str:
     a class name that slipped through the escaping could still do nothing.
     """
     sheets = {sheet.name: sheet for section in sections for sheet in section.sheets}
-    drawn = draw(tuple(sheets.values()))
+    num_words_bytes = sum(len(section.html.encode()) for section in sections)
+    drawn = draw(tuple(sheets.values()), PAGE_BYTES - FRAME_BYTES - num_words_bytes)
     script = render("page.js.j2")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return str(

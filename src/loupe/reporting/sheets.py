@@ -21,7 +21,6 @@ from loupe.arrays import Images
 Mosaic = UInt8[np.ndarray, "rows columns c"]  # many images in one
 
 COLUMNS = 32
-BUDGET_BYTES = 3_400_000  # of all sheets as base64, so that the page stays under 5 MB
 
 # How wide an image is drawn, in CSS pixels, by the place where it stands.
 WIDTHS = {"small": 56, "medium": 84, "large": 336}
@@ -63,12 +62,12 @@ class Drawn:
     loss: str
 
 
-def draw(sheets: Sequence[Sheet], budget_bytes: int = BUDGET_BYTES) -> Drawn:
+def draw(sheets: Sequence[Sheet], budget_bytes: int) -> Drawn:
     """Write sheets as style rules with data URIs, without loss where the budget allows it.
 
     Example:
         >>> digit = np.zeros((1, 28, 28, 1), np.uint8)
-        >>> draw([Sheet("right", digit)]).css.startswith(".sheet-right")
+        >>> draw([Sheet("right", digit)], 1_000_000).css.startswith(".sheet-right")
         True
     """
     filled = [sheet for sheet in sheets if len(sheet.images)]
