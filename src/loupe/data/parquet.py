@@ -1,5 +1,6 @@
 """Parquet, as Hugging Face writes image data sets: image bytes or paths, and labels."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -109,23 +110,29 @@ def _files(folder: Path) -> dict[Split, list[Path]]:
 def _open(path: Path) -> Any:
     """Open a Parquet file; its values are read later, block by block."""
     parquet = require("pyarrow.parquet", "Reading Parquet")
-    try:
+    with _damage_named(path):
         table = parquet.ParquetFile(path)
-    except (require("pyarrow", "Reading Parquet").ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+        rows, groups = table.metadata.num_rows, range(table.metadata.num_row_groups)
+        unpacked = sum(table.metadata.row_group(i).total_byte_size for i in groups)
     size = path.stat().st_size
-    groups = range(table.metadata.num_row_groups)
-    refuse_bomb(str(path), size, sum(table.metadata.row_group(i).total_byte_size for i in groups))
-    if not 0 <= table.metadata.num_rows <= size:
+    refuse_bomb(str(path), size, unpacked)
+    if not 0 <= rows <= size:
         raise DataError(
-            f"{path} claims {table.metadata.num_rows:,} rows in {size:,} bytes, fewer than one "
-            "byte an image: the file lies. Get it again from its source."
+            f"{path} claims {rows:,} rows in {size:,} bytes, fewer than one byte an image: the "
+            "file lies. Get it again from its source."
         )
     return table
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} is a damaged Parquet file: {error}. Get it again from its source.")
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn what pyarrow raises at damaged files, which is of many kinds, into one error."""
+    try:
+        yield
+    except (require("pyarrow", "Reading Parquet").ArrowException, OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is a damaged Parquet file: {error}. Get it again from its source."
+        ) from error
 
 
 def _columns(paths: Sequence[Path], tables: Sequence[Any]) -> Columns:
@@ -184,14 +191,12 @@ def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
 
 def _rows(path: Path, table: Any, columns: Columns, split: Split) -> Iterator[Row | Fault]:
     number = 0
-    try:
+    with _damage_named(path):
         for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=[columns.image, columns.label]):
             images, labels = batch.column(columns.image), batch.column(columns.label)
             for image, label in zip(images.to_pylist(), labels.to_pylist(), strict=True):
                 yield _row(f"{path.name}:{number}", path.parent, image, label, split)
                 number += 1
-    except (require("pyarrow", "Reading Parquet").ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
 
 
 def _row(source: str, folder: Path, image: Any, label: Any, split: Split) -> Row | Fault:

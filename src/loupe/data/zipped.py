@@ -41,7 +41,7 @@ def holds_zipped_images(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(is_named_as_image(name) for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         return False
 
 
@@ -60,7 +60,7 @@ def read_zip(path: Path, options: ReadOptions) -> Dataset:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path, options)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
             f"{path} is a damaged ZIP archive ({error}). Get it again from its source."
         ) from error
@@ -142,6 +142,8 @@ def _refusal(info: zipfile.ZipInfo, name: str) -> tuple[str, str] | None:
     """Say why a member cannot be used, and what to do; None when it can."""
     if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
         return "its name leads out of the archive.", _ANEW
+    if not name.endswith("/") and not name.strip("./"):
+        return "it has no name.", _ANEW
     if stat.S_ISLNK(info.external_attr >> 16):  # the upper half is Unix's mode
         return "it is a link, not an image.", _ANEW
     if info.flag_bits & _ENCRYPTED:
