@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,17 @@ def written_atomically(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed processes left of writing files of these names into a folder.
+
+    Nobody else may be writing there.
+    """
+    for name in names:
+        for temporary in folder.glob(f".{glob.escape(name)}.*"):
+            if re.fullmatch(r"[a-z0-9_]{8}", temporary.suffix[1:]):  # as mkstemp ends them
+                temporary.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -20,7 +20,13 @@ from loupe import __version__
 from loupe.data.dataset import Dataset
 from loupe.data.read import read
 from loupe.errors import RunError, TrainingError
-from loupe.files import write_bytes, write_json, write_text, written_atomically
+from loupe.files import (
+    remove_unfinished,
+    write_bytes,
+    write_json,
+    write_text,
+    written_atomically,
+)
 from loupe.networks.build import Net
 from loupe.networks.committee import Committee
 from loupe.recipes import named
@@ -145,8 +151,16 @@ def resume(
     dataset = with_validation(dataset, run.recipe)
     job = prepare(dataset, run.recipe, checkpoint_seconds)
     with writing(run.folder):
+        _remove_unfinished(run)
         run.log("resuming")
     return _complete(run, dataset, job, watch, began)
+
+
+def _remove_unfinished(run: Run) -> None:
+    """Remove what the killed process was in the middle of writing."""
+    remove_unfinished(run.folder, (HISTORY_FILE, MODEL_FILE, WEIGHTS_FILE, ENVIRONMENT_FILE))
+    members = [f"member_{index}.safetensors" for index in range(run.recipe.members)]
+    remove_unfinished(run.folder / CHECKPOINT_FOLDER, members)
 
 
 def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: float) -> Run:
