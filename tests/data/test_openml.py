@@ -83,6 +83,8 @@ def test_what_openml_warns_of_becomes_a_note(private_cache, letters):
 
 
 def test_without_a_network_the_error_says_so(monkeypatch):
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers proxies of other tests
+    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("https_proxy", closed_mirror())
     with pytest.raises(DataError, match="openml:mnist_784 could not be read: .*refused"):
         read("openml:mnist_784")

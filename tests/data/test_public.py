@@ -39,6 +39,7 @@ def real_data():
 def no_data_folder(monkeypatch):
     monkeypatch.delenv("LOUPE_DATA_DIR", raising=False)
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers proxies of other tests
     monkeypatch.setattr(download, "TIMEOUT_SECONDS", 5.0)
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import os
 import zipfile
@@ -216,3 +217,18 @@ def test_mnist_is_the_same_from_keras_archive_and_from_a_csv(tmp_path, mnist):
     dataset = read(path)
     assert np.array_equal(dataset.images, mnist.test.images)
     assert np.array_equal(dataset.labels, mnist.test.labels)
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "folder"])
+def test_damage_anywhere_is_an_error_or_harmless_but_never_a_surprise(name, tmp_path, letters):
+    path = WRITERS[name](tmp_path, *letters)
+    generator = np.random.default_rng(7)
+    file = next(path.iterdir()) if path.is_dir() else path
+    whole = file.read_bytes()
+    for _ in range(12):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        places = generator.integers(0, min(len(damaged), generator.choice([50, 10**6])), 5)
+        damaged[places] = generator.integers(0, 256, 5)
+        file.write_bytes(damaged.tobytes()[: generator.choice([len(damaged), len(damaged) // 2])])
+        with contextlib.suppress(DataError):
+            read(path, bad_files="skip")

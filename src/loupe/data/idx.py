@@ -171,7 +171,7 @@ def _parts_of_folder(folder: Path) -> Mapping[Split, Part]:
     for split, path in images.items():
         if split not in labels or (split is None and len(images) > 1):
             raise DataError(
-                f"{folder} has the images {path.name}, but no labels that belong to them"
+                f"{folder} has the images {path.name}, but no labels that belong to them; found "
                 f"{_listed(labels_path.name for labels_path in labels.values())}. Name the files "
                 "as MNIST does: train-images-…, train-labels-…, t10k-images-…, t10k-labels-…"
             )
@@ -210,10 +210,10 @@ def _labels_beside(path: Path) -> Path:
     if len(beside) != 1:
         raise DataError(
             f"{path} needs its labels beside it: an IDX file whose name begins with "
-            f"'{start}labels'; found {len(beside)}{_listed(beside)}. Put exactly one there."
+            f"'{start}labels'; found {_listed(beside)}. Put exactly one there."
         )
     return next(iter(beside.values()))
 
 
 def _listed(names: Iterable[str]) -> str:
-    return "".join(f", {name}" for name in names)
+    return ", ".join(names) or "none"

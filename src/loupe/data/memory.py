@@ -128,7 +128,7 @@ def _checked(name: str, split: Split | None, part: Part) -> tuple[Images, tuple[
     if images != labels:
         raise DataError(
             f"{where}: {images} images and {labels} labels were given; each image needs exactly "
-            "one label."
+            "one label. Give both for the same images, in the same order."
         )
     return as_images(part.images, where)
 

@@ -96,7 +96,10 @@ def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -
             shape, fortran_order, dtype = readers[version](file)
             header = ArrayHeader(shape, fortran_order, dtype, file.tell())
     except (ValueError, KeyError) as error:
-        raise DataError(f"{source} has no header that can be read: {error}.") from error
+        raise DataError(
+            f"{source} has no header that can be read, or one of a later version than 2.0. Save "
+            "it again with np.savez_compressed."
+        ) from error
     if header.dtype.hasobject:
         raise DataError(
             f"{source} holds Python objects, which could only be unpickled, and that can run "

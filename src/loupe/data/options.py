@@ -43,14 +43,14 @@ def stop_or_skip(
     if not faults or (bad_files == "skip" and len(faults) < total):
         return tuple(faults)
     first = faults[0]
-    others = f" {len(faults) - 1} more are listed with it." if len(faults) > 1 else ""
+    start = "It is" if len(faults) == 1 else "The first is"
     todo = (
         "None are left to read."
         if len(faults) == total
         else "Mend them, or pass --bad-files skip (bad_files='skip') to go on without them."
     )
     raise BadFilesError(
-        f"{name}: {len(faults)} of {total} cannot be used. {first.source}: {first.problem} "
-        f"{first.advice}{others} {todo}",
+        f"{name}: {len(faults):,} of {total:,} images cannot be used. {start} {first.source}: "
+        f"{first.problem} {first.advice} {todo}",
         faults,
     )

@@ -131,7 +131,8 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except (require("pyarrow", "Reading Parquet").ArrowException, OSError, ValueError) as error:
         raise DataError(
-            f"{path} is a damaged Parquet file: {error}. Get it again from its source."
+            f"{path} is a damaged Parquet file ({str(error).strip('. ')}). Get it again from its "
+            "source."
         ) from error
 
 

@@ -51,18 +51,19 @@ READERS: dict[str, Format] = {
     "folder": Format("class folders, <class>/<image>", holds_class_folders, read_folder),
 }
 
-# First bytes of files that hold images but no data set, and what to do with them.
+# First bytes of files that hold images but no data set: what they are, and what to do.
 OTHER_FILES = {
-    b"\x93NUMPY": "one NumPy array without labels. Save images and labels together with "
+    b"\x93NUMPY": "one NumPy array, without labels. Save images and labels together with "
     "np.savez_compressed(path, images=…, labels=…).",
     b"\x89PNG": "one picture. Give the folder that holds the classes' folders.",
     b"\xff\xd8\xff": "one picture. Give the folder that holds the classes' folders.",
     b"\x89HDF": "HDF5. Save its arrays as NPZ.",
     b"MATLAB": "a MATLAB file. Save its arrays as NPZ.",
-    b"\x80": "a pickle, which Loupe never opens: it can run anybody's code. Save NPZ.",
-    b"\x1f\x8b": "packed with gzip and no IDX. Unpack it first.",
-    b"PK": "a ZIP archive without images or arrays. Unpack it and look what is inside.",
-    b"": "of an unknown format. CSV must be UTF-8 text.",
+    b"\x80": "a pickle, which Loupe never opens: it can run anybody's code. Save arrays as NPZ.",
+    b"\x1f\x8b": "packed with gzip, and no IDX. Unpack it first.",
+    b"PK": "a ZIP archive that is cut short, or has neither images nor arrays in it. Get it again, "
+    "or unpack it and look.",
+    b"<": "a web page. Its download failed: get it again.",
 }
 
 
@@ -205,13 +206,20 @@ def _read_path(path: Path, options: ReadOptions) -> Dataset:
     for known in READERS.values():
         if known.recognise(path):
             return known.read(path, options)
-    advice = "a folder without images."
-    if not path.is_dir():
-        with path.open("rb") as file:
-            head = file.read(16)
-        advice = next(text for start, text in OTHER_FILES.items() if head.startswith(start))
+    raise DataError(f"{path} is {_unknown(path)}")
+
+
+def _unknown(path: Path) -> str:
+    """Say what a path is that no reader recognises, and what to give instead."""
     expected = "; ".join(known.description for known in READERS.values())
-    raise DataError(f"{path} is {advice} Expected one of: {expected}.")
+    if path.is_dir():
+        return f"a folder without images or tables of them. Expected one of: {expected}."
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not head:
+        return "empty (0 bytes). Get it again from its source."
+    told = next((text for start, text in OTHER_FILES.items() if head.startswith(start)), None)
+    return told or f"of no known format. Expected one of: {expected}. Text must be UTF-8."
 
 
 def _not_found(path: Path) -> str:
@@ -221,7 +229,9 @@ def _not_found(path: Path) -> str:
         missing = missing.parent
     beside = [other.name for other in missing.parent.iterdir()] if missing.parent.is_dir() else []
     plain = str(path).lower().replace("_", "-").replace(" ", "-")
-    hint = did_you_mean(plain, PUBLIC) or did_you_mean(missing.name, beside)
+    hint = did_you_mean(missing.name, beside) or did_you_mean(plain, PUBLIC)
+    if plain in PUBLIC:
+        hint = did_you_mean(plain, [plain])
     where = "" if missing == path else f": there is no {missing}"
     return (
         f"'{path}' is no public data set and no path that exists{where}.{hint} "
