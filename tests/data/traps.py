@@ -249,6 +249,7 @@ PIXEL_CSV_TRAPS = {
     "a row with a number too long": Trap(
         csv_text(ROWS + "0,99999999" + ",9" * 15), "99999999 is no pixel"
     ),
+    "a row with an open quotation mark": Trap(csv_text(ROWS + '"0' + ",9" * 16), "it has 2 cells"),
     "a row without a label": Trap(csv_text(ROWS + ",9" * 16), "no label that can be read"),
     "a header and no rows": Trap(csv_text(ROWS.split("\n")[0]), "of no known format"),
     "text that is not UTF-8": Trap(single("bad.csv", ROWS.encode("utf-16")), "must be UTF-8"),
@@ -260,6 +261,9 @@ PATH_CSV_TRAPS = {
     "paths of text": Trap(csv_text("path,label\nbad.csv,x\n"), "it is text, not an image"),
     "paths without labels": Trap(csv_text("path,label\nbad.csv,\n"), "bad.csv:2: it has no label"),
     "paths without a label column": Trap(csv_text("path,a,b\nx,y,z\n"), "one called 'label'"),
+    "paths with an open quotation mark": Trap(
+        csv_text("path,label\nbad.csv,x\n" * 30 + '"bad.csv,' + "x\n" * 70_000), "never closed"
+    ),
     "a header of paths and no rows": Trap(csv_text("path,label\n"), "has no rows"),
 }
 

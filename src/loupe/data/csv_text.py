@@ -45,7 +45,10 @@ def csv_head(path: Path) -> CsvHead | None:
     if not lines:
         return None
     separator = max(_SEPARATORS, key=lines[0].count)
-    rows = [tuple(row) for row in csv.reader(lines, delimiter=separator)]
+    try:
+        rows = [tuple(row) for row in csv.reader(lines, delimiter=separator)]
+    except csv.Error:  # a quotation mark that is never closed, in a long text
+        return None
     if not rows or len(rows[0]) < 2:
         return None
     names = tuple(cell.strip().lower() for cell in rows[0])

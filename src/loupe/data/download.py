@@ -155,10 +155,11 @@ def _opened(path: Path, file: PublicFile, *, in_archive: bool) -> np.ndarray:
 
 
 def _doubts(path: Path, file: PublicFile) -> tuple[str, ...]:
-    """Say that a copy could not be verified: only the packed file's MD5 is known, and differs."""
-    if file.sha256 or file.archive or _md5(path) == file.md5:
+    """Say that a copy could not be verified: no checksum is published for this form of it."""
+    is_verified = file.sha256 or path.name == file.archive
+    if is_verified or (not file.archive and _md5(path) == file.md5):
         return ()
-    return (f"{path} could not be verified: it is packed otherwise than the published file.",)
+    return (f"{path} could not be verified: no checksum is known of this form of the file.",)
 
 
 def _from_archive(path: Path, file: PublicFile) -> bytes:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from loupe.data.split_names import SPLIT_OF_NAME
 from loupe.errors import DataError, Fault, did_you_mean
 
 _MOST_COLUMNS_WITHOUT_HEADER = 4
+_SHOWN = 100  # characters of a path in a message
 
 
 @dataclass(frozen=True)
@@ -119,20 +121,30 @@ def _read_rows(path: Path, head: CsvHead, columns: Columns) -> tuple[list[Row], 
     rows: list[Row] = []
     faults: list[Fault] = []
     to_skip = head.header is not None
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, delimiter=head.separator)
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if to_skip:
-                to_skip = False
-                continue
-            row = _row(path.parent, reader.line_num, cells, columns)
-            if isinstance(row, Row):
-                rows.append(row)
-            else:
-                faults.append(replace(row, source=f"{path.name}:{reader.line_num}"))
+    for line, cells in _cells(path, head.separator):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if to_skip:
+            to_skip = False
+            continue
+        row = _row(path.parent, line, cells, columns)
+        if isinstance(row, Row):
+            rows.append(row)
+        else:
+            faults.append(replace(row, source=f"{path.name}:{line}"))
     return rows, faults
+
+
+def _cells(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=separator)
+        try:
+            for cells in reader:
+                yield reader.line_num, cells
+        except csv.Error as error:
+            raise DataError(
+                f"{path}, line {reader.line_num}: {error}. Is a quotation mark never closed?"
+            ) from error
 
 
 def _row(folder: Path, line: int, cells: list[str], columns: Columns) -> Row | Fault:
@@ -152,13 +164,13 @@ def _row(folder: Path, line: int, cells: list[str], columns: Columns) -> Row | F
     if not os.path.isabs(file) and Path(normal).parts[:1] == ("..",):
         return Fault(
             "",
-            f"'{file}' leads out of the folder of the CSV.",
+            f"'{file[:_SHOWN]}' leads out of the folder of the CSV.",
             "Move the CSV above its images, or write the absolute path if you mean it.",
         )
     if not os.path.exists(folder / normal):
         return Fault(
             "",
-            f"there is no file '{file}' in {folder}.",
+            f"there is no file '{file[:_SHOWN]}' in {folder}.",
             "Write paths relative to the CSV, with /, under the columns path and label.",
         )
     return Row(line, str(folder / normal), label, split, cell(columns.group))

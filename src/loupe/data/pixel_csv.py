@@ -209,7 +209,10 @@ def _cut(text: bytes, columns: Columns) -> tuple[bytes, bytes]:
 
 def _cut_quoted(text: str, columns: Columns) -> tuple[bytes, bytes]:
     separator = columns.separator.decode()
-    cells = next(csv.reader([text], delimiter=separator))
+    try:
+        cells = next(csv.reader([text], delimiter=separator))
+    except csv.Error:  # a quotation mark that is never closed: a row of no cells
+        return b"", b""
     label = cells.pop(min(columns.label, len(cells) - 1))
     return label.encode(), separator.join(cells).encode()
 
