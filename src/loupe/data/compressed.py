@@ -11,6 +11,7 @@ _HIGHEST_RATIO = 1032
 # Photographs and drawings pack 2 to 20 to one (MNIST: 4.8); only emptiness packs much better.
 _PLAUSIBLE_RATIO = 100
 _PLAUSIBLE_BYTES = 1 << 30
+_HEAD_BYTES = 1 << 16  # packed bytes in which the first bytes of the content are looked for
 
 
 def is_gzip(head: bytes) -> bool:
@@ -21,7 +22,7 @@ def is_gzip(head: bytes) -> bool:
 def peek(path: Path, count: int) -> bytes:
     """Read the first bytes of a file's content, unpacked where the file is gzip."""
     with path.open("rb") as file:
-        return unpacked_head(file.read(max(count, 1 << 16)), count)
+        return unpacked_head(file.read(max(count, _HEAD_BYTES)), count)
 
 
 def unpacked_head(packed: bytes, count: int) -> bytes:
@@ -34,7 +35,7 @@ def unpacked_head(packed: bytes, count: int) -> bytes:
     """
     if not is_gzip(packed):
         return packed[:count]
-    head, unpacker = b"", zlib.decompressobj(wbits=31)
+    head, unpacker, packed = b"", zlib.decompressobj(wbits=31), packed[:_HEAD_BYTES]
     try:
         while len(head) < count:  # in small steps: damage behind the head is no matter
             piece = unpacker.decompress(packed, min(16, count - len(head)))
