@@ -8,9 +8,10 @@ from torch import nn
 
 from loupe.errors import RecipeError
 from loupe.networks.activations import ACTIVATIONS
-from loupe.networks.layers import LAYERS, layer_shape
+from loupe.networks.layers import LAYERS
 from loupe.recipes.notation import Layer, parse
 from loupe.recipes.recipe import Activation, Recipe
+from loupe.recipes.shapes import SHAPES, layer_shape
 
 # Each layer in its forms; what stands before it, if it needs something.
 EXAMPLES = [
@@ -173,3 +174,7 @@ def test_dropout_drops_in_training_only():
 
 def test_a_recipe_offers_every_activation():
     assert {field.name: field.type for field in fields(Recipe)}["activation"] == Activation
+
+
+def test_every_layer_has_its_shape_and_its_module() -> None:
+    assert set(SHAPES) == set(LAYERS)

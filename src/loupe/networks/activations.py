@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from loupe.networks.graph import Graph
 from loupe.recipes.recipe import Activation
+from loupe.recipes.shapes import Shape
 
-Shape = tuple[int, ...]  # of one image's activations: (channels, height, width) or (units,)
 Nodes = Callable[[Graph, str, nn.Module, Shape], str]  # (graph, input, module, shape) -> output
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from loupe.networks.activations import Shape
 from loupe.networks.graph import Graph
-from loupe.networks.layers import layer_module, layer_nodes, layer_shape
+from loupe.networks.layers import layer_module, layer_nodes
 from loupe.recipes.notation import Conv, Dense, Network, parse
 from loupe.recipes.recipe import Activation, Initialization, Recipe
+from loupe.recipes.shapes import Shape, layer_shape
 
 
 class Net(nn.Module):

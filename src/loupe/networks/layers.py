@@ -1,4 +1,7 @@
-"""`LAYERS`: for each layer of the notation its shape, its torch module and its ONNX nodes."""
+"""`LAYERS`: for each layer of the notation its torch module and its ONNX nodes.
+
+The shape of its output stands in `loupe.recipes.shapes`, where no torch is needed.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +11,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from loupe.errors import RecipeError
-from loupe.networks.activations import ACTIVATIONS, Shape
+from loupe.networks.activations import ACTIVATIONS
 from loupe.networks.graph import Graph
 from loupe.recipes.notation import Conv, Dense, Dropout, GlobalPool, Layer, Norm, Pool, Residual
 from loupe.recipes.recipe import Activation
+from loupe.recipes.shapes import Shape, layer_shape
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,10 @@ class LayerKind:
     """One row of `LAYERS`.
 
     Attributes:
-        shape: (layer, shape of its input) -> shape of its output; raises RecipeError where the
-            layer cannot follow.
         module: (layer, shape of its input, activation) -> torch module.
         nodes: (layer, graph, input name, module, shape of its input, activation) -> output name.
     """
 
-    shape: Callable[[Any, Shape], Shape]
     module: Callable[[Any, Shape, Activation], nn.Module]
     nodes: Callable[[Any, Graph, str, Any, Shape, Activation], str]
 
@@ -46,15 +47,6 @@ class ResidualBlock(nn.Module):
         return outputs
 
 
-def layer_shape(layer: Layer, shape: Shape) -> Shape:
-    """Shape of one image's activations after the layer.
-
-    Raises:
-        RecipeError: the layer needs a map where there is none, or the map shrinks to nothing.
-    """
-    return LAYERS[type(layer)].shape(layer, shape)
-
-
 def layer_module(layer: Layer, shape: Shape, activation: Activation) -> nn.Module:
     """Make the layer's torch module for inputs of the shape."""
     return LAYERS[type(layer)].module(layer, shape, activation)
@@ -68,14 +60,6 @@ def layer_nodes(
 
 
 # ------------------------------------------------------------------------------ convolution
-
-
-def _conv_shape(layer: Conv, shape: Shape) -> Shape:
-    shape = _convolved(layer, shape)
-    for suffix in layer.suffixes:
-        if suffix != "b":
-            shape = _pooled(layer, shape, int(suffix[1:]), int(suffix[1:]))
-    return shape
 
 
 def _conv_module(layer: Conv, shape: Shape, activation: Activation) -> nn.Module:
@@ -112,23 +96,7 @@ def _conv_nodes(
     return ACTIVATIONS[activation].nodes(graph, outputs, module[-1], layer_shape(layer, shape))
 
 
-def _convolved(layer: Conv, shape: Shape) -> Shape:
-    _, height, width = _map(layer, shape)
-    padding = 0 if layer.valid else layer.kernel // 2
-    sides = [(side + 2 * padding - layer.kernel) // layer.stride + 1 for side in (height, width)]
-    if min(sides) < 1:
-        raise RecipeError(
-            f"The layer {layer} needs a map of at least {layer.kernel}x{layer.kernel} pixels, "
-            f"but gets {height}x{width}: use less pooling and valid padding before it."
-        )
-    return (layer.filters, *sides)
-
-
 # ------------------------------------------------------------------------------------- dense
-
-
-def _dense_shape(layer: Dense, shape: Shape) -> Shape:
-    return (layer.units,)
 
 
 def _dense_module(layer: Dense, shape: Shape, activation: Activation) -> nn.Module:
@@ -149,24 +117,9 @@ def _dense_nodes(
 # ----------------------------------------------------------------------- pooling and the rest
 
 
-def _pool_shape(layer: Pool, shape: Shape) -> Shape:
-    return _pooled(layer, shape, layer.size, layer.stride)
-
-
 def _pool_module(layer: Pool, shape: Shape, activation: Activation) -> nn.Module:
     kind = nn.MaxPool2d if layer.kind == "max" else nn.AvgPool2d
     return kind(layer.size, layer.stride)
-
-
-def _pooled(layer: Layer, shape: Shape, size: int, stride: int) -> Shape:
-    channels, height, width = _map(layer, shape)
-    sides = [(side - size) // stride + 1 for side in (height, width)]
-    if min(sides) < 1:
-        raise RecipeError(
-            f"The layer {layer} pools {size}x{size} pixels of a map that is only "
-            f"{height}x{width}: leave it out, or pool less before it."
-        )
-    return (channels, *sides)
 
 
 def _norm_module(layer: Norm, shape: Shape, activation: Activation) -> nn.Module:
@@ -179,22 +132,7 @@ def _plain_nodes(
     return _step_nodes(graph, inputs, [module])
 
 
-def _map(layer: Layer, shape: Shape) -> Shape:
-    if len(shape) != 3:
-        raise RecipeError(
-            f"The layer {layer} needs a map of pixels, but stands after a dense layer: "
-            "put convolutions and poolings first."
-        )
-    return shape
-
-
 # ---------------------------------------------------------------------------------- residual
-
-
-def _residual_shape(layer: Residual, shape: Shape) -> Shape:
-    for inner in layer.layers:
-        shape = layer_shape(inner, shape)
-    return shape
 
 
 def _residual_module(layer: Residual, shape: Shape, activation: Activation) -> nn.Module:
@@ -309,19 +247,17 @@ _STEPS: dict[type[nn.Module], Callable[[Graph, str, Any], str]] = {
 
 
 LAYERS: dict[type[Layer], LayerKind] = {
-    Conv: LayerKind(_conv_shape, _conv_module, _conv_nodes),
-    Dense: LayerKind(_dense_shape, _dense_module, _dense_nodes),
-    Pool: LayerKind(_pool_shape, _pool_module, _plain_nodes),
+    Conv: LayerKind(_conv_module, _conv_nodes),
+    Dense: LayerKind(_dense_module, _dense_nodes),
+    Pool: LayerKind(_pool_module, _plain_nodes),
     GlobalPool: LayerKind(
-        lambda layer, shape: (_map(layer, shape)[0], 1, 1),
         lambda layer, shape, activation: nn.AdaptiveAvgPool2d(1),
         _plain_nodes,
     ),
-    Norm: LayerKind(lambda layer, shape: shape, _norm_module, _plain_nodes),
+    Norm: LayerKind(_norm_module, _plain_nodes),
     Dropout: LayerKind(
-        lambda layer, shape: shape,
         lambda layer, shape, activation: nn.Dropout(layer.rate),
         _plain_nodes,
     ),
-    Residual: LayerKind(_residual_shape, _residual_module, _residual_nodes),
+    Residual: LayerKind(_residual_module, _residual_nodes),
 }

@@ -14,8 +14,7 @@ from loupe.recipes.notation import (
     Residual,
     parse,
 )
-
-Shape = tuple[int, ...]  # channels, height, width of a map; units of a vector
+from loupe.recipes.shapes import Shape, layer_shape
 
 
 @dataclass(frozen=True)
@@ -41,35 +40,9 @@ def layer_blocks(network: str, image_shape: tuple[int, int, int], classes: int) 
     tallest = max(height, width)
     blocks = [_block("image", "pixels", shape, tallest)]
     for layer in parse(network).layers:
-        shape = output_shape(layer, shape)
+        shape = layer_shape(layer, shape)
         blocks.append(_block(str(layer), _name(layer), shape, tallest))
     return [*blocks, _block("output", "softmax", (classes,), tallest)]
-
-
-def output_shape(layer: Layer, shape: Shape) -> Shape:
-    """Shape of a layer's output."""
-    match layer:
-        case Conv():
-            padding = 0 if layer.valid else layer.kernel // 2
-            sides = [_slid(side + 2 * padding, layer.kernel, layer.stride) for side in shape[1:]]
-            for suffix in layer.suffixes:
-                if suffix != "b":
-                    sides = [_slid(side, int(suffix[1:]), int(suffix[1:])) for side in sides]
-            return (layer.filters, *sides)
-        case Dense():
-            return (layer.units,)
-        case Pool():
-            return (shape[0], *(_slid(side, layer.size, layer.stride) for side in shape[1:]))
-        case GlobalPool():
-            return (shape[0], 1, 1)
-        case Residual():
-            for inner in layer.layers:
-                shape = output_shape(inner, shape)
-    return shape
-
-
-def _slid(side: int, window: int, stride: int) -> int:
-    return (side - window) // stride + 1
 
 
 def _name(layer: Layer) -> str:
