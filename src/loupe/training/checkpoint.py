@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from loupe.errors import RunError, TrainingError
-from loupe.files import written_atomically
+from loupe.files import write_bytes
 
 FOLDER = "checkpoint"
 STATE_KEY = "loupe.state"
@@ -40,8 +40,8 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, An
         TrainingError: the disk is full or refuses; the checkpoint before it is untouched.
     """
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    with writing(path.parent.parent), written_atomically(path) as temporary:
-        save_file(whole, temporary, {STATE_KEY: json.dumps(values)})
+    with writing(path.parent.parent):
+        write_bytes(path, save(whole, {STATE_KEY: json.dumps(values)}))
 
 
 @contextlib.contextmanager
@@ -53,7 +53,7 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise TrainingError(
             f"The run folder {folder} cannot be written: {error}. Make room on the disk, then go "
             f"on with: loupe train --resume {folder}"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from loupe import __version__
 from loupe.data.dataset import Dataset
@@ -25,7 +25,6 @@ from loupe.files import (
     write_bytes,
     write_json,
     write_text,
-    written_atomically,
 )
 from loupe.networks.build import Net
 from loupe.networks.committee import Committee
@@ -258,8 +257,7 @@ def _write_weights(path: Path, nets: Sequence[Net]) -> None:
         for index, net in enumerate(nets)
         for name, tensor in net.state_dict().items()
     }
-    with written_atomically(path) as temporary:
-        save_file(tensors, temporary)
+    write_bytes(path, save(tensors))
 
 
 def _environment(
