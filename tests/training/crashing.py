@@ -27,7 +27,7 @@ from loupe.training.checkpoint import load_checkpoint
 from loupe.training.train import resume, train
 
 # In which call of which function a process kills itself: while the recipe is written; when the
-# first checkpoint is put in its place; and, in what goes on from there, while the second is written.
+# first checkpoint is put in its place; in what goes on from there, while the second is written.
 DEATHS = (("fsync", 2), ("replace", 3), ("fsync", 2))
 
 
