@@ -50,7 +50,7 @@ EXAMPLES = [
     "R(4C3-5N)",
     "R(R(4C3)-R(4C3b)-4C3)",
 ]
-SHAPES = [(1, 8, 8), (3, 8, 12), (1, 12, 8), (3, 16, 16)]
+IMAGE_SHAPES = [(1, 8, 8), (3, 8, 12), (1, 12, 8), (3, 16, 16)]
 
 
 def kinds_in(layers):
@@ -70,7 +70,7 @@ def test_every_layer_and_every_activation_has_its_row_and_its_examples():
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_a_layer_keeps_its_promised_shape_and_means_the_same_in_onnx(text, activation):
     turn = EXAMPLES.index(text) + list(ACTIVATIONS).index(activation)
-    shape = SHAPES[turn % len(SHAPES)]  # each layer meets every shape
+    shape = IMAGE_SHAPES[turn % len(IMAGE_SHAPES)]  # each layer meets every shape
     if "R(" in text and activation == "maxout":
         with pytest.raises(RecipeError, match=r"R\(.*\) cannot use maxout"):
             engine.make_net(text, shape, activation)

@@ -414,3 +414,9 @@ def test_a_model_that_disagrees_with_its_network_is_not_written(
     assert not run.is_finished and tiny.weights(run)
     monkeypatch.undo()
     assert resume(run.folder, tiny_dataset).is_finished
+
+
+def test_training_leaves_the_smallest_numbers_as_they_were(trained):
+    trained(network="")
+    smallest = torch.tensor(1e-310, dtype=torch.float64)
+    assert smallest / 2 > 0  # it is denormal: flushed, it would be 0

@@ -127,17 +127,17 @@ class Rows(Sequence[str]):
     """Sources of data without files: the name and the row of each image, made when asked for."""
 
     def __init__(self, name: str, count: int) -> None:
-        self.name, self.count = name, count
+        self.name, self.num_rows = name, count
 
     def __len__(self) -> int:
         """Count the rows."""
-        return self.count
+        return self.num_rows
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]  # Sequence's two overloads
         """Name one row, or list a slice of them."""
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.count))]
-        row = range(self.count)[int(index)]
+            return [self[i] for i in range(*index.indices(self.num_rows))]
+        row = range(self.num_rows)[int(index)]
         return f"{self.name}:{row}"
 
 

@@ -1,6 +1,8 @@
 """Where training computes, how precisely, and with what memory."""
 
+import contextlib
 import ctypes
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -90,14 +92,27 @@ def _close(exact: Tensor, rounded: Tensor) -> bool:
     return bool((exact - rounded).norm() <= AGREEMENT * exact.norm() + 1e-4)
 
 
+@contextlib.contextmanager
+def without_denormals() -> Iterator[None]:
+    """Let denormal numbers be zero: they can slow a step tenfold (pytorch#19651).
+
+    It is a state of the thread, and what comes after training may need them: it ends with the
+    block.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def keep_heap() -> None:
-    """Let the C library keep freed memory, and let denormal numbers be zero.
+    """Let the C library keep freed memory.
 
     glibc gives blocks above its mmap threshold back to the kernel at every free, so that each step
     would page-fault its activations in again: keeping them took a step of the `fast` recipe from
-    16.9 to 11.6 ms (two Zen 5 cores). Denormals can slow a step tenfold (pytorch#19651).
+    16.9 to 11.6 ms (two Zen 5 cores).
     """
-    torch.set_flush_denormal(True)
     try:
         libc = ctypes.CDLL(None)
         libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD, bytes

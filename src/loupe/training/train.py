@@ -43,7 +43,7 @@ from loupe.runs.run import (
 )
 from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from loupe.training.checkpoint import writing
-from loupe.training.device import keep_heap
+from loupe.training.device import keep_heap, without_denormals
 from loupe.training.finish import finish
 from loupe.training.interruption import stop_on_interrupt
 from loupe.training.job import Job, Progress, Watch
@@ -85,7 +85,7 @@ def train(
     Example:
         >>> import loupe, tempfile
         >>> from loupe.recipes.recipe import changed
-        >>> short = changed(loupe.recipe("logistic"), {"epochs": 5})
+        >>> short = changed(loupe.recipe("mlp-300-100"), {"epochs": 5})
         >>> run = loupe.train(loupe.read("digits"), short, out=tempfile.mkdtemp())
         >>> run.history[-1].val_accuracy > 0.5
         True
@@ -220,7 +220,11 @@ def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool
                 )
         watch(progress)
 
-    with stop_on_interrupt() as stop, torch.random.fork_rng():  # dropout draws from torch's own
+    with (
+        stop_on_interrupt() as stop,
+        without_denormals(),
+        torch.random.fork_rng(),
+    ):  # dropout draws from torch's own
         for index in range(job.recipe.members):
             path = folder / f"member_{index}.safetensors"
             try:
