@@ -14,8 +14,9 @@ from loupe.recipes.notation import Dense, parse
 from loupe.recipes.recipe import Recipe
 
 # Largest relative difference of a tensor in bf16. It keeps 8 bits of mantissa: gradients of filters
-# come out 8 to 12 % off (measured for the presets' networks), those of a wrong kernel 100 %.
-AGREEMENT = 0.25
+# come out 8 to 15 % off for the presets' networks, up to 29 % for cnn-bn (measured over seeds),
+# those of a wrong kernel 100 %.
+AGREEMENT = 0.5
 
 
 @dataclass(frozen=True)
