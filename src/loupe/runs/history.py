@@ -21,7 +21,8 @@ class Epoch:
         epoch: number of the epoch, from 1.
         seconds: what its training took, without its validation.
         learning_rate: at its last step.
-        loss: mean over its training images, taken as they went by.
+        loss: mean over the training images, each as it went by when it was last seen: augmented,
+            with dropout, before its step.
         accuracy: as loss; precision and recall are macro averages.
         precision: of the training images.
         recall: of the training images.

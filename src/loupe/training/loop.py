@@ -11,7 +11,14 @@ from torch.nn import functional
 from loupe.runs.history import Epoch
 from loupe.training.augmentation import augment
 from loupe.training.job import Job, Progress, Watch, seed_of
-from loupe.training.member import Member, begin_round, new_member, restore_member, save_member
+from loupe.training.member import (
+    UNSEEN,
+    Member,
+    begin_round,
+    new_member,
+    restore_member,
+    save_member,
+)
 from loupe.training.optimizers import set_rate
 from loupe.training.schedule import rate_factor
 from loupe.training.scores import NO_SCORES, scores, validate
@@ -58,10 +65,8 @@ def run_step(member: Member, job: Job) -> None:
     """Take one optimizer step: the next batch forward, backward, and into the weights."""
     began = time.perf_counter()
     recipe, size = job.recipe, job.batch_size
-    step = member.step % job.steps_per_epoch
-    if step == 0:
+    if member.step % job.steps_per_epoch == 0:
         member.net.train()
-        member.loss_sum.zero_()
         member.seconds = 0.0
     taken = (member.step - member.round_start) * size
     if taken == len(member.order):
@@ -82,28 +87,26 @@ def run_step(member: Member, job: Job) -> None:
     for parameter in member.net.parameters():
         parameter.grad = None
     member.step += 1
-    if member.average is not None and member.step % EMA_INTERVAL == 0:
+    is_due = member.step % EMA_INTERVAL == 0 or member.step < EMA_INTERVAL  # a run may be as short
+    if member.average is not None and is_due:
         _update_average(member.average, member.net, recipe.ema, member.step)
-    _record(member, slice(step * size, (step + 1) * size), chosen, logits, losses)
+    _record(member, chosen, logits, losses)
     member.seconds += time.perf_counter() - began
 
 
-def _record(member: Member, batch: slice, chosen: Tensor, logits: Tensor, losses: Tensor) -> None:
-    """Keep the figures of a batch on the device; nothing waits for them."""
-    losses = losses.detach()
-    member.losses.index_copy_(0, chosen, losses)
-    member.seen[batch] = chosen
-    member.guesses[batch] = logits.detach().argmax(1)
-    member.loss_sum += losses.sum()
+def _record(member: Member, chosen: Tensor, logits: Tensor, losses: Tensor) -> None:
+    """Keep what was seen of each image on the device; nothing waits for it."""
+    member.losses.index_copy_(0, chosen, losses.detach())
+    member.guesses.index_copy_(0, chosen, logits.detach().argmax(1))
 
 
 def finish_epoch(member: Member, job: Job) -> Epoch:
-    """Score what was seen and the validation images; add the epoch's row to the history."""
-    number, rest = divmod(member.step - 1, job.steps_per_epoch)
-    count = (rest + 1) * job.batch_size
-    labels = job.training.labels[member.seen[:count]]
-    loss = float(member.loss_sum) / count
-    seen = scores(member.guesses[:count], labels, loss, job.num_classes)
+    """Score training images as they were last seen, and validation images; add the row."""
+    number = (member.step - 1) // job.steps_per_epoch
+    seen = member.losses != UNSEEN  # a loss that is no number counts, and shows
+    loss = float(member.losses[seen].mean())
+    labels = job.training.labels[seen]
+    learnt = scores(member.guesses[seen], labels, loss, job.num_classes)
     held_out = NO_SCORES
     if len(job.validation):
         images, labels = job.validation.images, job.validation.labels
@@ -112,7 +115,7 @@ def finish_epoch(member: Member, job: Job) -> Epoch:
     rate = job.recipe.learning_rate * rate_factor(job.recipe, member.step - 1, job.num_steps)
     row = Epoch(
         number + 1, member.seconds, rate,
-        seen.loss, seen.accuracy, seen.precision, seen.recall,
+        learnt.loss, learnt.accuracy, learnt.precision, learnt.recall,
         held_out.loss, held_out.accuracy, held_out.precision, held_out.recall,
     )  # fmt: skip
     best = max((past.val_accuracy for past in member.history), default=-1.0)

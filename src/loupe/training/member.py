@@ -22,14 +22,7 @@ from loupe.training.job import Job, seed_of
 from loupe.training.optimizers import make_optimizers
 
 UNSEEN = 1e9  # loss of an image before it was first seen: it comes first
-FIGURES = (
-    "order",
-    "losses",
-    "sides",
-    "seen",
-    "guesses",
-    "loss_sum",
-)  # of a member, in its checkpoint
+FIGURES = ("order", "losses", "guesses", "sides")  # of a member, in its checkpoint
 
 
 @dataclass
@@ -42,10 +35,8 @@ class Member:
     optimizers: list[torch.optim.Optimizer]
     order: Tensor  # in which the images of this round are taken
     losses: Tensor  # of each training image when it was last seen
+    guesses: Tensor  # likewise
     sides: Tensor  # 1 or -1: whether each training image was last seen as it is or mirrored
-    seen: Tensor  # positions of this epoch's images so far
-    guesses: Tensor  # of the same
-    loss_sum: Tensor  # over the same
     step: int = 0
     round_start: int = 0  # the step at which this round began
     seconds: float = 0.0  # of this epoch's training so far
@@ -71,18 +62,16 @@ def new_member(job: Job, index: int) -> Member:
     shape = tuple(job.training.images.shape[1:])
     net = build(recipe, shape, job.num_classes, seed_of(recipe, index, "weights")).to(device)
     average = copy.deepcopy(net) if recipe.ema else None
-    seen = job.steps_per_epoch * job.batch_size
+    count = len(job.training)
     return Member(
         index,
         net,
         average,
         make_optimizers(net, recipe),
         order=torch.zeros(0, dtype=torch.int64, device=device),
-        losses=torch.full((len(job.training),), UNSEEN, device=device),
+        losses=torch.full((count,), UNSEEN, device=device),
+        guesses=torch.zeros(count, dtype=torch.int64, device=device),
         sides=_first_sides(job, index),
-        seen=torch.zeros(seen, dtype=torch.int64, device=device),
-        guesses=torch.zeros(seen, dtype=torch.int64, device=device),
-        loss_sum=torch.zeros((), device=device),
     )
 
 
@@ -125,7 +114,7 @@ def save_member(member: Member, path: Path) -> None:
     Raises:
         TrainingError: its loss is no number: that is nothing to go on from; or the disk refuses.
     """
-    if not torch.isfinite(member.loss_sum):
+    if not torch.isfinite(member.losses).all():
         raise TrainingError(
             f"The loss is no number any more at step {member.step} of network {member.index + 1}: "
             "training diverged. Lower learning_rate, or raise warmup; what was finished before "
