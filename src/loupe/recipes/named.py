@@ -60,7 +60,7 @@ _BALANCED = changed(
     {
         "name": "balanced",
         "network": "32C5v/2b-64C3b-64C3p2b-128C3b-128C3p2b",
-        "epochs": 10,
+        "epochs": 11,
         "learning_rate": 0.015,
         "focus": 0.4,
         "test_shifts": True,
@@ -68,7 +68,8 @@ _BALANCED = changed(
         "variants": {
             "objects": {
                 "network": "32C5v/2b-64C3p2b-128C3b-128C3p2b",
-                "epochs": 40,
+                "members": 3,
+                "epochs": 20,
                 "focus": 0.5,
                 "focus_from": 3,
                 "test_mirror": True,
@@ -84,11 +85,10 @@ _BEST = changed(
     _BALANCED,
     {
         "name": "best",
-        "members": 8,
-        "epochs": 15,
+        "members": 13,
         "variants": {
             **_BALANCED.variants,
-            "objects": {**_BALANCED.variants["objects"], "members": 6},
+            "objects": {**_BALANCED.variants["objects"], "members": 9, "epochs": 40},
             "few": {**_BALANCED.variants["few"], "members": 5},
         },
     },
