@@ -62,7 +62,7 @@ def test_images_come_in_another_order_in_each_epoch_and_member(job_of):
     assert not any(torch.equal(orders[i], orders[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
-def test_the_rows_figures_are_those_of_the_images_as_they_went_by(job_of):
+def test_the_rows_figures_are_those_of_the_images_as_they_were_last_seen(job_of):
     job = job_of(learning_rate=1e-30, optimizer="sgd", label_smoothing=0.1, network="9N")
     member = new_member(job, 0)
     seen, row = take_epoch(member, job)
