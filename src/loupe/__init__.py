@@ -62,7 +62,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
     if name in ("train", "resume"):
         from loupe.errors import require
+        from loupe.threads import wait_briefly
 
+        wait_briefly()
         for module in ("torch", "onnx", "safetensors"):
             require(module, "Training")
     return getattr(importlib.import_module(_HOMES[name]), name)
