@@ -168,11 +168,37 @@ def test_check_names_bad_files_and_ends_with_1(loupe_command, faulty_csv):
     assert "unreadable" in {finding["check"] for finding in found["findings"]}
 
 
-def test_check_does_not_write_its_page_over_something_else(loupe_command):
-    Path("thesis.txt").write_text("years")
-    result = loupe_command("check", "digits", "--html", "thesis.txt")
+@pytest.mark.parametrize("content", ["years", "<!doctype html><title>My thesis</title>"])
+def test_a_page_is_never_written_over_something_else(loupe_command, digits_run, content):
+    Path("thesis.html").write_text(content)
+    for arguments in (["check", "digits"], ["report", digits_run]):
+        result = loupe_command(*arguments, "--html", "thesis.html")
+        assert result.code == 2
+        assert "no page that Loupe wrote" in result.err
+        assert result.out == ""  # refused before the data is read
+        assert Path("thesis.html").read_text() == content
+
+
+def test_report_does_not_write_its_page_over_the_model(loupe_command, digits_run):
+    model = digits_run / "model.onnx"
+    before = model.read_bytes()
+    assert loupe_command("report", digits_run, "--html", model).code == 2
+    assert model.read_bytes() == before
+
+
+def test_a_page_of_ours_is_written_again(loupe_command, digits_run):
+    for arguments in (["check", "digits"], ["report", digits_run], ["check", "digits"]):
+        result = loupe_command(*arguments, "--html", "page.html")
+        assert result.code == 0, result.err
+
+
+def test_a_page_in_a_folder_that_is_not_there_is_refused_before_the_data_is_read(loupe_command):
+    result = loupe_command("check", "digits", "--html", "no/page.html")
     assert result.code == 2
-    assert Path("thesis.txt").read_text() == "years"
+    assert result.err == (
+        "error: --html no/page.html: there is no folder no. Make it first, or name another file.\n"
+    )
+    assert result.out == ""
 
 
 def test_bad_files_stop_a_training_with_20_on_screen_and_all_in_a_csv(loupe_command, faulty_csv):

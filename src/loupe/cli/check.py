@@ -8,8 +8,8 @@ import loupe
 from loupe.cli import options
 from loupe.cli.bad_files import bad_files_text, write_bad_files
 from loupe.cli.data import read_data
+from loupe.cli.page_place import require_page_place
 from loupe.cli.screen import Screen
-from loupe.errors import LoupeError
 
 
 def check(
@@ -29,7 +29,7 @@ def check(
 
     screen = Screen(json, quiet)
     if html is not None:
-        _refuse_to_overwrite(html)
+        require_page_place(html)
     dataset = read_data(data or options.DEFAULT_DATA, screen, size=size, bad_files="skip")
     summary, findings = summarise(dataset), loupe.check(dataset)
     print_summary(summary, screen)
@@ -43,9 +43,3 @@ def check(
         screen.say("", f"page  {write_check_page(dataset, summary, findings, html)}")
     screen.emit(as_json(dataset, summary, findings))
     raise typer.Exit(int(not is_sound(dataset, findings)))
-
-
-def _refuse_to_overwrite(path: Path) -> None:
-    """Refuse to write the page over anything but a page."""
-    if path.exists() and not path.read_bytes()[:100].lstrip().lower().startswith(b"<!doctype html"):
-        raise LoupeError(f"{path} is there already and is no page: nothing is overwritten.")

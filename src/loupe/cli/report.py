@@ -9,6 +9,7 @@ import typer
 import loupe
 from loupe.cli import options
 from loupe.cli.data import read_again
+from loupe.cli.page_place import require_page_place
 from loupe.cli.screen import Screen
 from loupe.errors import RunError
 
@@ -31,8 +32,10 @@ def report(
     never evaluated is shown on its validation images.
     """
     from loupe.data.split import hold_out_validation
+    from loupe.runs.run import REPORT_FILE
 
     screen, opened = Screen(json, quiet), loupe.open_run(run)
+    require_page_place(html or opened.folder / REPORT_FILE)
     recipe = opened.recipe
     dataset = read_again(opened, data, screen)
     dataset = hold_out_validation(dataset, recipe.validation, recipe.seed)
