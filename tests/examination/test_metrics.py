@@ -138,6 +138,47 @@ def test_a_faultless_reading_of_few_images_is_not_certain():
         assert found[name].interval == "wilson"
 
 
+@st.composite
+def _few_guesses(draw):
+    """Up to 50 images, each guessed with certainty: often one class for all of them."""
+    n, k = draw(st.integers(1, 50)), draw(st.integers(2, 6))
+    labels = draw(arrays.arrays(np.int64, n, elements=st.integers(0, k - 1)))
+    among = draw(st.lists(st.integers(0, k - 1), min_size=1, max_size=k))
+    guesses = draw(arrays.arrays(np.int64, n, elements=st.sampled_from(among)))
+    return labels, np.eye(k, dtype=np.float32)[guesses]
+
+
+@settings(max_examples=60, deadline=None)
+@given(_few_guesses())
+def test_no_share_of_few_images_is_certain(reading):
+    found = measure(*reading)
+    proportions = ["accuracy", "precision", "recall", "f1"]
+    for name in proportions:
+        assert found[name].low < found[name].high, name
+        assert 0 <= found[name].low <= found[name].value <= found[name].high <= 1, name
+
+
+def test_one_guess_for_everything_has_a_recall_that_is_not_certain():
+    labels = np.arange(12) % 3
+    found = measure(labels, np.tile(np.float32([1, 0, 0]), (12, 1)))["recall"]
+    assert found.value == pytest.approx(1 / 3)
+    # By hand: Wilson's limit of 4 of 4 is 0.510, of 0 of 4 it is 0.490; each class weighs a third.
+    assert found.low == pytest.approx(1 / 3 - 0.490 / 3, abs=0.001)
+    assert found.high == pytest.approx(1 / 3 + 2**0.5 * 0.490 / 3, abs=0.001)
+
+
+def test_of_many_images_classes_without_faults_leave_the_bootstrap_as_it_is(make_probabilities):
+    labels, probabilities = make_probabilities(5_000, 4, 1.0)
+    sure = np.isin(labels, (0, 1))
+    guesses = np.where(labels == 0, 0, 2)  # class 0 is always right, class 1 never
+    probabilities[sure] = np.eye(4, dtype=np.float32)[guesses[sure]]
+    found = measure(labels, probabilities)["recall"]
+    plain = bootstrap(METRICS["recall"], labels, probabilities)
+    width = plain.high - plain.low
+    assert found.low == pytest.approx(plain.low, abs=0.1 * width)
+    assert found.high == pytest.approx(plain.high, abs=0.1 * width)
+
+
 @pytest.mark.slow
 def test_macro_intervals_hold_the_truth_about_95_times_in_100(make_probabilities):
     truth = METRICS["recall"](*make_probabilities(200_000, 4, 1.0, seed=10_000))

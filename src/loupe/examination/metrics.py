@@ -27,6 +27,7 @@ from loupe.examination.intervals import (
     bootstrap_mean,
     percentiles,
     resample,
+    widened,
     wilson,
 )
 
@@ -216,7 +217,10 @@ def _quick_intervals(labels: Labels, probabilities: Probabilities) -> dict[str, 
 
 
 def _macro_intervals(labels: Labels, probabilities: Probabilities) -> dict[str, Interval]:
-    """Intervals of the macro averages, from resamples of the confusion matrix's counts."""
+    """Intervals of the macro averages, from resamples of the confusion matrix's counts.
+
+    Classes that are read all rightly or all wrongly do not vary in them: see `_doubts`.
+    """
     k = probabilities.shape[1]
     names = ("precision", "recall", "f1")
     confusion = confusion_matrix(labels, best_guesses(probabilities), k)
@@ -229,11 +233,36 @@ def _macro_intervals(labels: Labels, probabilities: Probabilities) -> dict[str, 
     classes = np.eye(k)
     right = draws @ (classes[cell_labels] * (cell_labels == cell_guesses)[:, None])
     resampled = _macro(right, draws @ classes[cell_labels], draws @ classes[cell_guesses])
-    values = _macro(*_margins(labels, probabilities))[:, 0]
-    return {
-        name: percentiles(float(value), figures)
-        for name, value, figures in zip(names, values, resampled, strict=True)
-    }
+    margins = _margins(labels, probabilities)
+    found = {}
+    for name, value, figures in zip(names, _macro(*margins)[:, 0], resampled, strict=True):
+        seen = percentiles(float(value), figures)
+        found[name] = widened(seen, float(value), _doubts(name, *(each[0] for each in margins)))
+    return found
+
+
+def _doubts(
+    name: str,
+    right: Float64[np.ndarray, " k"],
+    images: Float64[np.ndarray, " k"],
+    guesses: Float64[np.ndarray, " k"],
+) -> list[tuple[float, float]]:
+    """How far the classes of figure 0 or 1 may move a macro average down and up, by Wilson.
+
+    F1 is 2 J / (1 + J), where J is the share of right ones among the images that are of the class
+    or taken for it. A class without guesses has precision 0 by convention, which leaves no doubt.
+    """
+    out_of = {"precision": guesses, "recall": images, "f1": images + guesses - right}[name]
+    present = np.count_nonzero(images + guesses)
+    found = []
+    for hits, n in zip(right.tolist(), out_of.tolist(), strict=True):
+        if n and hits in (0, n):
+            limits = wilson(int(hits), int(n))
+            low, high = limits.low, limits.high
+            if name == "f1":
+                low, high = 2 * low / (1 + low), 2 * high / (1 + high)
+            found.append(((hits / n - low) / present, (high - hits / n) / present))
+    return found
 
 
 def _margins(
