@@ -214,6 +214,19 @@ def test_bad_files_stop_a_training_with_20_on_screen_and_all_in_a_csv(loupe_comm
     assert not Path("runs").exists()
 
 
+def test_bad_files_are_shown_also_where_their_list_cannot_be_written(loupe_command, faulty_csv):
+    Path("bad_files.csv").mkdir()  # as good as a folder that nobody may write to, also for root
+    for arguments, code in ((["train", faulty_csv, *QUICK], 2), (["check", faulty_csv], 1)):
+        result = loupe_command(*arguments)
+        assert result.code == code
+        said = result.err or result.out
+        assert "could not be written" in said
+        assert "faulty.csv:5 " in said
+    error = json.loads(loupe_command("train", faulty_csv, "--json").err)
+    assert error["bad_files"] is None
+    assert len(error["faults"]) == 21
+
+
 def test_another_list_of_bad_files_does_not_replace_the_first(loupe_command, faulty_csv):
     Path("bad_files.csv").write_text("mine")
     loupe_command("train", faulty_csv, *QUICK)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from loupe import __version__
-from loupe.cli.bad_files import bad_files_text, write_bad_files
+from loupe.cli.bad_files import bad_files_text, list_bad_files
 from loupe.cli.check import check
 from loupe.cli.evaluate import evaluate
 from loupe.cli.recipes import recipes
@@ -73,11 +73,11 @@ def _print_error(error: Exception, as_json: bool) -> None:
     if not as_json:
         print(plain(f"error: {error}"), file=sys.stderr)
     if faults:
-        content["bad_files"] = str(write_bad_files(Path(), faults))
+        path, listed = list_bad_files(Path(), faults)
+        content["bad_files"] = None if path is None else str(path)
         content["faults"] = [asdict(fault) for fault in faults]
         if not as_json:
-            listed_in = Path(content["bad_files"])
-            text = bad_files_text(faults, listed_in, fitted=sys.stderr.isatty())
+            text = bad_files_text(faults, listed, fitted=sys.stderr.isatty())
             print(text, file=sys.stderr)
     if as_json:
         print(json.dumps(content, ensure_ascii=False), file=sys.stderr)

@@ -29,9 +29,24 @@ def write_bad_files(folder: Path, faults: Sequence[Fault]) -> Path:
     return path
 
 
-def bad_files_text(faults: Sequence[Fault], listed_in: Path, *, fitted: bool) -> str:
+def list_bad_files(folder: Path, faults: Sequence[Fault]) -> tuple[Path | None, str]:
+    """Write the list where that is possible, and say where it is or why there is none.
+
+    What is wrong with the data is worth showing also where nothing can be written.
+    """
+    try:
+        path = write_bad_files(folder, faults)
+    except OSError as error:
+        return None, (
+            f"The list of all {len(faults):,} could not be written to {folder.resolve()}: "
+            f"{error.strerror}."
+        )
+    return path, f"All {len(faults):,} are listed in {path}"
+
+
+def bad_files_text(faults: Sequence[Fault], listed: str, *, fitted: bool) -> str:
     """Set the first bad files in a table, and say where all of them are listed."""
     rows = [astuple(fault) for fault in faults[:SHOWN]]
     table = table_text(("file", "what is wrong", "what to do"), rows, fitted=fitted)
     shown = f"These are the first {SHOWN}. " if len(faults) > SHOWN else ""
-    return plain(f"{table}\n{shown}All {len(faults):,} are listed in {listed_in}")
+    return plain(f"{table}\n{shown}{listed}")

@@ -6,7 +6,7 @@ import typer
 
 import loupe
 from loupe.cli import options
-from loupe.cli.bad_files import bad_files_text, write_bad_files
+from loupe.cli.bad_files import bad_files_text, list_bad_files
 from loupe.cli.data import read_data
 from loupe.cli.page_place import require_page_place
 from loupe.cli.screen import Screen
@@ -34,8 +34,8 @@ def check(
     summary, findings = summarise(dataset), loupe.check(dataset)
     print_summary(summary, screen)
     if dataset.skipped and screen.speaks:
-        listed_in = write_bad_files(Path(), dataset.skipped)
-        screen.say("", bad_files_text(dataset.skipped, listed_in, fitted=screen.is_live))
+        _, listed = list_bad_files(Path(), dataset.skipped)
+        screen.say("", bad_files_text(dataset.skipped, listed, fitted=screen.is_live))
     print_findings(findings, screen)
     if html is not None:
         from loupe.reporting.check_page import write_check_page
