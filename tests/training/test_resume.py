@@ -1,6 +1,8 @@
 import contextlib
 import resource
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import tiny
 from loupe.data.read import read
 from loupe.errors import RunError, TrainingError
 from loupe.recipes.recipe import changed
+from loupe.runs.lock import sole_writer
 from loupe.runs.run import open_run
 from loupe.training.train import resume, train
 
@@ -75,20 +78,44 @@ def test_a_run_with_early_stopping_goes_on_to_the_same_best_epoch(stopped, tiny_
     assert tiny.weights(run) == tiny.weights(expected)
 
 
-def test_data_that_was_read_is_read_again_from_where_it_came(tiny_dataset, tmp_path):
+def test_data_that_was_read_is_read_again_from_where_it_came(tiny_dataset, tmp_path, monkeypatch):
     train_split, test = tiny_dataset.train, tiny_dataset.test
     np.savez(
         tmp_path / "tiny.npz",
         x_train=train_split.images, y_train=train_split.labels,
         x_test=test.images, y_test=test.labels,
     )  # fmt: skip
-    dataset = read(tmp_path / "tiny.npz")
+    dataset = read(tmp_path / "tiny.npz", bad_files="skip")
     with pytest.raises(tiny.Killed):
         train(
             dataset, tiny.recipe_of(), out=tmp_path / "run", watch=tiny.kill_at(8),
-            checkpoint_seconds=0.0, read_options={"bad_files": "skip"},
+            checkpoint_seconds=0.0,
         )  # fmt: skip
+    data = open_run(tmp_path / "run").environment["data"]
+    assert data["read_options"] == {"bad_files": "skip"} and Path(data["origin"]).is_absolute()
+    monkeypatch.chdir("/")
     assert resume(tmp_path / "run").is_finished
+
+
+def test_a_run_ended_by_ctrl_c_goes_on_to_the_weights_of_an_undisturbed_one(
+    whole, tiny_dataset, tmp_path
+):
+    def press_at_8(progress):
+        if progress.step == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    stopped = train(tiny_dataset, tiny.recipe_of(), out=tmp_path / "run", watch=press_at_8)
+    assert stopped.is_finished and stopped.environment["interrupted"]
+    assert len(stopped.history) == 2  # an epoch, and the part of one
+    run = resume(tmp_path / "run", tiny_dataset)
+    assert not run.environment["interrupted"]
+    assert len(run.history) == 3 and tiny.weights(run) == tiny.weights(whole)
+
+
+def test_two_processes_do_not_write_to_one_run(whole):
+    refused = pytest.raises(RunError, match="Another process is training")
+    with sole_writer(whole), refused, sole_writer(whole):
+        raise AssertionError("held twice")
 
 
 # ----------------------------------------------------------------------------- what is refused

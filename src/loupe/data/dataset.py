@@ -1,9 +1,9 @@
 """The `Dataset`: images, labels, splits and names, as everyone after the readers sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -35,7 +35,8 @@ class Dataset:
         notes: what the reader ignored, fitted or decided, in sentences.
         skipped: files that were left out because the user asked for it.
         mirrors: whether a mirrored image keeps its label: clothes do, digits and letters never.
-        origin: what was given to `read`, to read the same data again.
+        origin: what `read` reads to get the same data again: a name, or a whole path.
+        read_options: what else it needs for that.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Dataset:
     skipped: tuple[Fault, ...] = field(default=(), repr=False)
     mirrors: bool = False
     origin: str = ""
+    read_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""

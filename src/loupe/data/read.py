@@ -99,15 +99,19 @@ def read(
         return _finished(_read_arrays(what), size)
     given = os.fspath(what)
     try:
-        dataset = _read_named(given) if isinstance(what, str) else None
+        dataset, origin = _read_named(given) if isinstance(what, str) else None, given
         if dataset is None:
-            dataset = _read_path(Path(given).expanduser(), options)
+            path = Path(given).expanduser()
+            dataset, origin = _read_path(path, options), str(path.resolve())
     except OSError as error:
         raise DataError(
             f"{given} cannot be read: {error}. Check that the file is there and that you may read "
             "it."
         ) from error
-    return replace(_finished(dataset, size), origin=given)
+    chosen: dict[str, Any] = {} if size is None else {"size": size}
+    if bad_files != "stop":
+        chosen["bad_files"] = bad_files
+    return replace(_finished(dataset, size), origin=origin, read_options=chosen)
 
 
 def from_arrays(

@@ -69,7 +69,9 @@ def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: 
     held_out = len(validation)
     images = validation.images
     if held_out < MIN_PARITY_IMAGES:
-        images = np.concatenate([images, train.images[: MIN_PARITY_IMAGES - held_out]])
+        more = min(len(train), MIN_PARITY_IMAGES - held_out)
+        spread = np.linspace(0, len(train) - 1, more).astype(int)  # of all classes, if sorted
+        images = np.concatenate([images, train.images[spread]])
     logits = predict_logits(committee, _tensor(images), EXACT)
     temperature = 1.0
     if held_out:

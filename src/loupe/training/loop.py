@@ -16,6 +16,7 @@ from loupe.training.member import (
     Member,
     begin_round,
     new_member,
+    refuse_divergence,
     restore_member,
     save_member,
 )
@@ -47,12 +48,15 @@ def train_member(
     saved = time.monotonic()
     while not member.finished:
         run_step(member, job)
-        interrupted = stop()
-        row = None
-        if interrupted or member.step % job.steps_per_epoch == 0:
-            row = finish_epoch(member, job)
-        member.finished = interrupted or _is_over(member, job)
+        whole = member.step % job.steps_per_epoch == 0
+        row = finish_epoch(member, job) if whole else None
+        member.finished = _is_over(member, job)
+        if interrupted := stop():
+            save_member(member, checkpoint)  # before the part of an epoch is scored as one
+            row = row or finish_epoch(member, job)
         watch(Progress(index, member.step, job.num_steps, row))
+        if interrupted:
+            break
         if member.finished or time.monotonic() - saved >= job.checkpoint_seconds:
             save_member(member, checkpoint)
             saved = time.monotonic()
@@ -104,6 +108,7 @@ def finish_epoch(member: Member, job: Job) -> Epoch:
     """Score training images as they were last seen, and validation images; add the row."""
     number = (member.step - 1) // job.steps_per_epoch
     seen = member.losses != UNSEEN  # a loss that is no number counts, and shows
+    refuse_divergence(member)
     loss = float(member.losses[seen].mean())
     labels = job.training.labels[seen]
     learnt = scores(member.guesses[seen], labels, loss, job.num_classes)

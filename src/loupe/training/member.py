@@ -108,18 +108,26 @@ def begin_round(member: Member, job: Job) -> None:
     member.round_start = member.step
 
 
+def refuse_divergence(member: Member) -> None:
+    """Stop where the loss is no number any more: no step leads back from there.
+
+    Raises:
+        TrainingError: it is so.
+    """
+    if not torch.isfinite(member.losses).all():
+        raise TrainingError(
+            f"The loss is no number any more at step {member.step} of network {member.index + 1}: "
+            "training diverged. Train anew with a lower learning_rate, or a longer warmup."
+        )
+
+
 def save_member(member: Member, path: Path) -> None:
     """Write a member's checkpoint.
 
     Raises:
         TrainingError: its loss is no number: that is nothing to go on from; or the disk refuses.
     """
-    if not torch.isfinite(member.losses).all():
-        raise TrainingError(
-            f"The loss is no number any more at step {member.step} of network {member.index + 1}: "
-            "training diverged. Lower learning_rate, or raise warmup; what was finished before "
-            "is in the run folder."
-        )
+    refuse_divergence(member)
     tensors = dict(module_tensors("net", member.net))
     if member.average is not None:
         tensors.update(module_tensors("average", member.average))

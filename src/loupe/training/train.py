@@ -19,7 +19,7 @@ from safetensors.torch import save
 from loupe import __version__
 from loupe.data.dataset import Dataset
 from loupe.data.read import read
-from loupe.errors import RunError, TrainingError
+from loupe.errors import DataError, RunError, TrainingError
 from loupe.files import (
     remove_unfinished,
     write_bytes,
@@ -31,6 +31,7 @@ from loupe.networks.committee import Committee
 from loupe.recipes import named
 from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.history import Epoch, History, write_history
+from loupe.runs.lock import sole_writer
 from loupe.runs.run import (
     ENVIRONMENT_FILE,
     HISTORY_FILE,
@@ -59,7 +60,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
     checkpoint_seconds: float = 10.0,
-    read_options: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> Run:
     """Train a classifier and write its run folder; test images are not looked at.
 
@@ -70,7 +71,8 @@ def train(
         out: the run's folder; default: the next free `runs/<data>-<recipe>-<n>`.
         watch: called after each step with a `Progress`.
         checkpoint_seconds: time between two checkpoints, from which `resume` goes on.
-        read_options: what the data set was read with besides its origin, for `resume`.
+        asked: what else was asked of the run, kept in its `environment.json` for whoever resumes
+            it: the command line's `no_test` and `targets`.
 
     Returns:
         The run; its model is `run.classifier`.
@@ -92,6 +94,11 @@ def train(
     """
     began = time.time()
     keep_heap()
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"train needs a Dataset, but was given {dataset!r}. Read it first: "
+            "loupe.train(loupe.read('digits'), …)."
+        )
     if isinstance(recipe, str):
         recipe = named.recipe(recipe)
     fingerprint = dataset.fingerprint  # before validation images are held out
@@ -100,11 +107,12 @@ def train(
     job = prepare(dataset, recipe, checkpoint_seconds)
     run = create_run(Path(out) if out is not None else None, dataset.name, recipe.name)
     with writing(run.folder):
-        environment = _environment(dataset, job, fingerprint, read_options or {})
+        environment = _environment(dataset, job, fingerprint) | {"asked": dict(asked or {})}
         write_json(run.folder / ENVIRONMENT_FILE, environment)
         write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))  # last: it makes this a run
         run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
-    return _complete(run, dataset, job, watch, began)
+    with sole_writer(run):
+        return _complete(run, dataset, job, watch, began)
 
 
 def resume(
@@ -114,7 +122,7 @@ def resume(
     watch: Watch | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> Run:
-    """Go on with a run that was killed; it ends with the weights of an uninterrupted one.
+    """Go on with a run that was killed or stopped, to the weights of an undisturbed one.
 
     Bit-identical on the CPU with the same versions and number of threads.
 
@@ -130,7 +138,7 @@ def resume(
     began = time.time()
     keep_heap()
     run = open_run(folder)
-    if run.is_finished:
+    if run.is_finished and not run.environment.get("interrupted"):
         raise RunError(f"The run {run.folder} has finished: there is nothing to resume.")
     data = run.environment["data"]
     if dataset is None:
@@ -149,10 +157,11 @@ def resume(
         )
     dataset = with_validation(dataset, run.recipe)
     job = prepare(dataset, run.recipe, checkpoint_seconds)
-    with writing(run.folder):
-        _remove_unfinished(run)
-        run.log("resuming")
-    return _complete(run, dataset, job, watch, began)
+    with sole_writer(run):
+        with writing(run.folder):
+            _remove_unfinished(run)
+            run.log("resuming")
+        return _complete(run, dataset, job, watch, began)
 
 
 def _remove_unfinished(run: Run) -> None:
@@ -233,8 +242,8 @@ def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool
                 with contextlib.suppress(OSError):  # the disk may be what the error is about
                     run.log(str(error))
                 raise
-            if stop() and members:
-                break
+            if stop() and members and not member.finished:
+                break  # a network that was cut short does not vote beside whole ones
             members.append(member)
             if stop():
                 break
@@ -264,9 +273,7 @@ def _write_weights(path: Path, nets: Sequence[Net]) -> None:
     write_bytes(path, save(tensors))
 
 
-def _environment(
-    dataset: Dataset, job: Job, fingerprint: str, read_options: Mapping[str, Any]
-) -> dict[str, Any]:
+def _environment(dataset: Dataset, job: Job, fingerprint: str) -> dict[str, Any]:
     """What besides the recipe decides a run, and where it took place."""
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return {
@@ -276,7 +283,7 @@ def _environment(
         "data": {
             "name": dataset.name,
             "origin": dataset.origin,
-            "read_options": dict(read_options),
+            "read_options": dict(dataset.read_options),
             "fingerprint": fingerprint,
             "image_shape": list(dataset.image_shape),
             "counts": {name: view.counts().tolist() for name, view in splits.items()},
