@@ -142,11 +142,27 @@ def test_a_slip_ends_with_2_and_says_what_to_do(loupe_command, arguments, said):
     assert not Path("runs").exists()
 
 
-def test_errors_are_json_where_json_was_asked_for(loupe_command):
-    result = loupe_command("train", "minst", "--json")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "minst"], "Did you mean 'mnist'"),
+        (["train", "--epochs", "zero"], "'--epochs'"),
+        (["train", "--epoch", "3"], "--epochs"),
+        (["trian"], "trian"),
+        (["evaluate"], "RUN|MODEL"),
+    ],
+)
+def test_errors_are_json_where_json_was_asked_for(loupe_command, arguments, said):
+    result = loupe_command(*arguments, "--json")
     assert result.code == 2
     assert result.out == ""
-    assert "Did you mean 'mnist'" in json.loads(result.err)["error"]
+    assert said in json.loads(result.err)["error"]
+
+
+def test_help_is_help_also_where_json_was_asked_for(loupe_command):
+    result = loupe_command("train", "--json", "--help")
+    assert result.code == 0
+    assert result.out.startswith("Usage: loupe train")
 
 
 def test_a_finished_run_is_not_resumed(loupe_command, digits_run):

@@ -51,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold what it cannot show
             stream.reconfigure(errors="backslashreplace")
+    as_json = "--json" in given
     try:
-        app(given, prog_name="loupe")
+        # Where JSON is wanted, also a slip in the options is an exception, not a text.
+        code = app(given, prog_name="loupe", standalone_mode=not as_json)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else OK
     except KeyboardInterrupt:
@@ -61,9 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (LoupeError, OSError) as error:
-        _print_error(error, as_json="--json" in given)
+        _print_error(error, as_json)
         return USER_ERROR
-    return OK
+    except Exception as error:
+        # typer's own, whose class is not in the same place in every version of it
+        explain = getattr(error, "format_message", None)
+        if explain is None:
+            raise
+        _print_error(LoupeError(explain()), as_json)
+        return USER_ERROR
+    return code if isinstance(code, int) else OK
 
 
 def _print_error(error: Exception, as_json: bool) -> None:
