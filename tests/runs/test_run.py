@@ -7,6 +7,7 @@ import pytest
 
 from loupe.errors import RunError
 from loupe.recipes.recipe import Recipe, to_toml
+from loupe.runs.history import Epoch, write_history
 from loupe.runs.run import LEDGER, Run, create_run, list_runs, open_run
 
 
@@ -141,3 +142,33 @@ def test_the_log_keeps_lines_with_their_times(here):
 def test_a_run_is_frozen(here):
     with pytest.raises(FrozenInstanceError):
         make_run(here / "mine").folder = here
+
+
+def test_a_run_that_has_just_begun_shows_itself_in_a_notebook(tmp_path):
+    page = make_run(tmp_path / "<script>alert(1)")._repr_html_()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<td>mine</td>" in page
+    assert "not finished" in page
+
+
+def test_a_finished_run_shows_data_last_epoch_evaluation_and_report(tmp_path):
+    run = make_run(tmp_path / "run")
+    epoch = Epoch(1, 1.0, 1e-3, 0.5, 0.9, 0.9, 0.9, val_loss=0.4, val_accuracy=0.875)
+    write_history(run.folder / "history.csv", (epoch,))
+    accuracy = {"value": 0.9, "low": 0.8, "high": 0.95}
+    contents = {
+        "environment.json": {"data": {"name": "<b>digits"}},
+        "evaluation.json": {"split": "test", "n": 1_000, "metrics": {"accuracy": accuracy}},
+    }
+    for name, content in contents.items():
+        (run.folder / name).write_text(json.dumps(content))
+    for name in ("report.html", "model.onnx"):
+        (run.folder / name).touch()
+    page = run._repr_html_()
+    assert "<td>&lt;b&gt;digits</td>" in page
+    assert "1: training accuracy 90.00 %, validation 87.50 %" in page
+    assert "90.00 % of 1,000 images (95 % interval 80.00 % to 95.00 %)" in page
+    assert "report.html</td>" in page
+    assert "not finished" not in page
+    assert len(page) < 2_000

@@ -68,6 +68,17 @@ class Dataset:
         """Count the images, over all splits."""
         return len(self.images)
 
+    def __repr__(self) -> str:
+        """Say what is in it, in one line."""
+        from loupe.data.display import describe
+
+        return f"<Dataset {describe(self)}>"
+
+    def _repr_html_(self) -> str:
+        from loupe.data.display import dataset_html
+
+        return dataset_html(self)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of every image."""

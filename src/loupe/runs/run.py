@@ -1,6 +1,8 @@
 """The `Run`: a folder of plain files that one training wrote."""
 
+import html
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -94,6 +96,35 @@ class Run:
         """Whether training came to its end and the model was exported."""
         return (self.folder / MODEL_FILE).exists()
 
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{html.escape(value)}</td></tr>"
+            for name, value in self._facts().items()
+        )
+        return f"<p>Run {html.escape(str(self.folder))}</p><table><tbody>{rows}</tbody></table>"
+
+    def _facts(self) -> dict[str, str]:
+        """What there is to say of the run so far."""
+        facts = {"recipe": self.recipe.name}
+        if (self.folder / ENVIRONMENT_FILE).exists():
+            facts["data"] = str(self.environment.get("data", {}).get("name", ""))
+        if self.history:
+            last = self.history[-1]
+            facts["last epoch"] = f"{last.epoch}: training accuracy {_percent(last.accuracy)}" + (
+                ""
+                if math.isnan(last.val_accuracy)
+                else f", validation {_percent(last.val_accuracy)}"
+            )
+        if self.evaluation is not None:
+            accuracy = self.evaluation["metrics"]["accuracy"]
+            facts[f"{self.evaluation['split']} accuracy"] = (
+                f"{_percent(accuracy['value'])} of {self.evaluation['n']:,} images "
+                f"(95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])})"
+            )
+        if (self.folder / REPORT_FILE).exists():
+            facts["report"] = str(self.folder / REPORT_FILE)
+        return facts if self.is_finished else {**facts, "state": "not finished"}
+
     def log(self, line: str) -> None:
         """Add a line to the run's log, with the time in UTC."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -141,6 +172,10 @@ def list_runs(folder: Path = RUNS) -> tuple[Run, ...]:
     """List the runs in a folder, oldest first."""
     # A recipe is written once, when its run begins; the folder changes with every report.
     return tuple(sorted(_runs_in(folder), key=lambda run: _written(run.folder / RECIPE_FILE)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 def _written(path: Path) -> int:
