@@ -182,6 +182,19 @@ def test_a_run_that_was_killed_before_its_report_is_measured_by_resume(loupe_com
     assert Path("mine", name).read_bytes() == (digits_run / name).read_bytes()
 
 
+def test_resume_keeps_to_what_the_run_was_begun_with(loupe_command):
+    arguments = ("--no-test", "--target", "accuracy=0.9999", "--out", "mine")
+    assert loupe_command("train", *QUICK, *arguments).code == 1
+    for name in ("evaluation.json", "predictions.csv", "report.html", "model.onnx"):
+        Path("mine", name).unlink()
+    result = loupe_command("train", "--resume", "mine")
+    assert result.code == 1
+    assert "Target not met: accuracy" in result.err
+    assert "begun with --no-test" in result.out
+    assert json.loads(Path("mine/evaluation.json").read_text())["split"] == "validation"
+    assert not Path("runs").exists()  # no look at test images
+
+
 def test_no_setting_goes_with_resume(loupe_command, digits_run):
     result = loupe_command("train", "--resume", digits_run, "--epochs", "3")
     assert result.code == 2
@@ -225,6 +238,7 @@ def test_ctrl_c_ends_with_a_model_measured_on_validation_images_and_130(tmp_path
     assert run.evaluation["split"] == "validation"
     assert (run.folder / "report.html").exists()
     assert not (tmp_path / "runs").exists()
+    assert "loupe train --resume run" in out
 
 
 @pytest.mark.slow

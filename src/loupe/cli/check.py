@@ -8,7 +8,7 @@ import loupe
 from loupe.cli import options
 from loupe.cli.bad_files import bad_files_text, list_bad_files
 from loupe.cli.data import read_data
-from loupe.cli.page_place import require_page_place
+from loupe.cli.places import require_page_place
 from loupe.cli.screen import Screen
 
 

@@ -9,7 +9,7 @@ import typer
 import loupe
 from loupe.cli import options
 from loupe.cli.data import read_again
-from loupe.cli.page_place import require_page_place
+from loupe.cli.places import require_page_place
 from loupe.cli.screen import Screen
 from loupe.errors import RunError
 

@@ -36,7 +36,8 @@ def conclude(
     if interrupted:
         screen.say(
             f"Ended by Ctrl-C after {len(run.history)} epochs: the model holds what was learned "
-            "by then. The test images were left alone."
+            "by then. The test images were left alone. Go on with: "
+            f"loupe train --resume {run.folder}"
         )
     print_evaluation(evaluation, screen)
     screen.say(*_paths(run, report), *_next_steps(run, report))

@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a classifier, measure it, write its report."""
     from loupe.cli.result import conclude
-    from loupe.cli.targets import parse_targets
+    from loupe.cli.targets import parse_targets, with_begun
 
     screen, targets = Screen(json, quiet), parse_targets(target or ())
     overrides = parse_settings(setting or ()) | given_only(
@@ -50,7 +50,8 @@ def train(
     )  # fmt: skip
     if resume is None:
         reading = {"size": size, "bad_files": bad_files}
-        run, dataset = _begin(data, recipe, overrides, reading, out, screen)
+        asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
+        run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
     else:
         if recipe or overrides or size or out:
             raise RecipeError(
@@ -58,6 +59,11 @@ def train(
                 "Start a new run to change something."
             )
         run, dataset = _go_on(resume, data, screen)
+        begun_with = run.environment.get("asked", {})
+        targets = with_begun(targets, begun_with.get("targets", {}))
+        if begun_with.get("no_test") and not no_test:
+            no_test = True
+            screen.say("The run was begun with --no-test: the test images are left alone.")
     raise typer.Exit(conclude(run, dataset, targets, use_test=not no_test, screen=screen))
 
 
@@ -67,6 +73,7 @@ def _begin(
     overrides: Mapping[str, Any],
     reading: Mapping[str, Any],
     out: Path | None,
+    asked: Mapping[str, Any],
     screen: Screen,
 ) -> "tuple[loupe.Run, loupe.Dataset]":
     """Start a new run and train it to its end."""
@@ -85,7 +92,7 @@ def _begin(
     recipe = changed(settled(recipe, dataset), overrides)
     screen.say(f"Training {recipe.name}: {recipe.network or 'logistic regression'}")
     with watching(screen, recipe.members) as watch:
-        run = loupe.train(dataset, recipe, out=out, watch=watch, read_options=reading)
+        run = loupe.train(dataset, recipe, out=out, watch=watch, asked=asked)
     if dataset.skipped:
         path = write_bad_files(run.folder, dataset.skipped)
         screen.say(f"{len(dataset.skipped):,} bad files were left out; they are listed in {path}")
@@ -98,13 +105,14 @@ def _go_on(folder: Path, data: str | None, screen: Screen) -> "tuple[loupe.Run, 
     from loupe.runs.run import REPORT_FILE
 
     run = loupe.open_run(folder)
-    if run.is_finished and (run.folder / REPORT_FILE).exists():
+    is_trained = run.is_finished and not run.environment.get("interrupted")
+    if is_trained and (run.folder / REPORT_FILE).exists():
         raise RunError(
             f"The run {folder} has finished: there is nothing to resume. Its report is "
             f"{run.folder / REPORT_FILE}"
         )
     dataset = read_again(run, data, screen)
-    if not run.is_finished:
+    if not is_trained:
         screen.say(f"Resuming {folder}")
         with watching(screen, run.recipe.members) as watch:
             run = loupe.resume(folder, dataset, watch=watch)

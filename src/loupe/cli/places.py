@@ -1,4 +1,4 @@
-"""Where a page may be written: on a free name, or over a page of our own."""
+"""Where output may go: told before the work, which would be lost otherwise."""
 
 from pathlib import Path
 
