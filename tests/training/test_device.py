@@ -89,7 +89,14 @@ def test_a_recipe_decides_device_and_precision():
 
 @pytest.mark.parametrize(
     ("network", "gains"),
-    [("8C3", True), ("512N", True), ("64N-128N", True), ("", False), ("64N-32N", False)],
+    [
+        ("8C3", True),
+        ("512N", True),
+        ("64N-128N", True),
+        ("", False),
+        ("63N-32N", False),
+        ("64N", True),
+    ],
 )
 def test_bf16_is_chosen_where_layers_are_wide_enough_to_gain(network, gains):
     compute = choose_compute(tiny.recipe_of(network=network, device="cpu"))

@@ -57,9 +57,9 @@ def choose_compute(recipe: Recipe) -> Compute:
 
 
 def _gains_from_bf16(recipe: Recipe) -> bool:
-    """Convolutions gain, and wide dense layers: under 128 units conversions cost more than that."""
+    """Convolutions gain, and dense layers of 64 units; in narrower ones conversions cost more."""
     layers = parse(recipe.network).layers
-    return any(not isinstance(layer, Dense) or layer.units >= 128 for layer in layers)
+    return any(not isinstance(layer, Dense) or layer.units >= 64 for layer in layers)
 
 
 def has_native_bf16(device: str) -> bool:

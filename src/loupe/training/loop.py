@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from loupe.runs.history import Epoch
 from loupe.training.augmentation import augment
+from loupe.training.dense import dense_gradients
 from loupe.training.job import Job, Progress, Watch, seed_of
 from loupe.training.member import (
     UNSEEN,
@@ -79,23 +80,30 @@ def run_step(member: Member, job: Job) -> None:
     chosen = member.order[taken : taken + size]
     labels = job.training.labels.index_select(0, chosen)
     inputs = _inputs(job, member, chosen)
-    with job.compute.autocast():
-        logits = member.net(inputs).float()
-    losses = functional.cross_entropy(
-        logits, labels, label_smoothing=recipe.label_smoothing, reduction="none"
-    )
-    losses.mean().backward()  # type: ignore[no-untyped-call]  # torch's own
+    logits, losses = _backward(member, job, inputs, labels)
     set_rate(member.optimizers, rate_factor(recipe, member.step, job.num_steps))
     for optimizer in member.optimizers:
         optimizer.step()
-    for parameter in member.net.parameters():
-        parameter.grad = None
     member.step += 1
     is_due = member.step % EMA_INTERVAL == 0 or member.step < EMA_INTERVAL  # a run may be as short
     if member.average is not None and is_due:
         _update_average(member.average, member.net, recipe.ema, member.step)
     _record(member, chosen, logits, losses)
     member.seconds += time.perf_counter() - began
+
+
+def _backward(member: Member, job: Job, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave the gradient in every parameter; give logits `[n k]` and each image's loss `[n]`."""
+    smoothing = job.recipe.label_smoothing
+    if member.is_plain_dense:
+        return dense_gradients(member.net, inputs, labels, smoothing, job.compute.bf16)
+    for parameter in member.net.parameters():
+        parameter.grad = None
+    with job.compute.autocast():
+        logits = member.net(inputs).float()
+    losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+    losses.mean().backward()  # type: ignore[no-untyped-call]  # torch's own
+    return logits, losses
 
 
 def _record(member: Member, chosen: Tensor, logits: Tensor, losses: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from loupe.training.checkpoint import (
     optimizer_tensors,
     save_checkpoint,
 )
+from loupe.training.dense import is_plain_dense
 from loupe.training.job import Job, seed_of
 from loupe.training.optimizers import make_optimizers
 
@@ -45,10 +47,15 @@ class Member:
     best_epoch: int = 0  # 0: none yet
     finished: bool = False
 
-    @property
+    @cached_property
     def uses_dropout(self) -> bool:
         """Whether a step draws random numbers inside the network."""
         return "DO" in str(self.net.network)
+
+    @cached_property
+    def is_plain_dense(self) -> bool:
+        """Whether gradients are computed by hand."""
+        return is_plain_dense(self.net)
 
     @property
     def evaluated(self) -> Net:
