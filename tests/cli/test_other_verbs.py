@@ -66,6 +66,25 @@ def test_evaluate_takes_a_model_file_with_data_and_writes_where_it_is_told(
     assert "--data" in alone.err
 
 
+def test_evaluate_counts_no_look_where_its_result_cannot_be_written(loupe_command, digits_run):
+    Path("file").write_text("no folder")
+    result = loupe_command("evaluate", digits_run, "--out", "file/here")
+    assert result.code == 2
+    assert "file/here cannot be written to" in result.err
+    assert not Path("runs").exists()
+
+
+def test_without_a_ledger_nothing_begins_that_would_look_at_test_images(loupe_command, digits_run):
+    Path("runs").write_text("no folder")
+    for arguments in (["evaluate", digits_run], ["train", "digits", *QUICK, "--out", "mine"]):
+        result = loupe_command(*arguments)
+        assert result.code == 2
+        assert "runs/ledger.jsonl, which cannot be written" in result.err
+        assert result.out == ""  # refused before the data is read
+    assert loupe_command("evaluate", digits_run, "--split", "validation").code == 0
+    assert loupe_command("train", *QUICK, "--out", "mine", "--no-test").code == 0
+
+
 @pytest.mark.parametrize(
     ("target", "code"), [("accuracy=0.02", 0), ("recall=0.9999", 1), ("log_loss=0.0001", 1)]
 )

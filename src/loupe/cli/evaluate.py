@@ -8,6 +8,7 @@ import typer
 import loupe
 from loupe.cli import options
 from loupe.cli.data import read_again, read_data
+from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen
 from loupe.errors import RunError
 
@@ -39,7 +40,11 @@ def evaluate(
     screen, targets = Screen(json, quiet), parse_targets(target or ())
     run = None if model.suffix == ".onnx" else loupe.open_run(model)
     classifier = run.classifier if run else loupe.load(model)
-    _refuse_to_overwrite(out)
+    if out is not None:
+        _refuse_to_overwrite(out)
+        require_writable(out)
+    if split == "test":
+        require_ledger()
     dataset = _read(run, classifier, data, screen)
     evaluation = loupe.evaluate(classifier, _divided(dataset, classifier), split=split)
     if out is not None:
@@ -52,12 +57,13 @@ def evaluate(
     raise typer.Exit(int(not met))
 
 
-def _refuse_to_overwrite(out: Path | None) -> None:
-    if out is not None and (out / "evaluation.json").exists():
-        raise RunError(
-            f"{out} holds an evaluation.json already, and nothing is overwritten: name another "
-            "folder with --out."
-        )
+def _refuse_to_overwrite(out: Path) -> None:
+    for name in ("evaluation.json", "predictions.csv"):
+        if (out / name).exists():
+            raise RunError(
+                f"{out} holds the file {name} already, and nothing is overwritten: name another "
+                "folder with --out."
+            )
 
 
 def _read(

@@ -10,6 +10,7 @@ import loupe
 from loupe.cli import options
 from loupe.cli.bad_files import write_bad_files
 from loupe.cli.data import read_again, read_data
+from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen
 from loupe.cli.settings import given_only, parse_settings
 from loupe.errors import RecipeError, RunError
@@ -51,6 +52,8 @@ def train(
     if resume is None:
         reading = {"size": size, "bad_files": bad_files}
         asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
+        if not no_test:
+            require_ledger()
         run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
     else:
         if recipe or overrides or size or out:
@@ -58,12 +61,14 @@ def train(
                 "--resume goes on with the run's own recipe and folder: no settings go with it. "
                 "Start a new run to change something."
             )
-        run, dataset = _go_on(resume, data, screen)
-        begun_with = run.environment.get("asked", {})
+        begun_with = loupe.open_run(resume).environment.get("asked", {})
         targets = with_begun(targets, begun_with.get("targets", {}))
         if begun_with.get("no_test") and not no_test:
             no_test = True
             screen.say("The run was begun with --no-test: the test images are left alone.")
+        if not no_test:
+            require_ledger()
+        run, dataset = _go_on(resume, data, screen)
     raise typer.Exit(conclude(run, dataset, targets, use_test=not no_test, screen=screen))
 
 
@@ -80,9 +85,11 @@ def _begin(
     from loupe.cli.progress import watching
     from loupe.recipes.named import DEFAULT, settled
     from loupe.recipes.recipe import changed
+    from loupe.runs.run import RUNS
 
     recipe = loupe.recipe(recipe_name or DEFAULT)
     changed(recipe, overrides)  # a slip is refused before the data is read
+    require_writable(out or RUNS)
     if data is None:
         screen.say(
             f"No DATA was named: training on {options.DEFAULT_DATA}, which is at hand everywhere."
