@@ -65,6 +65,9 @@ def test_probabilities_have_a_row_for_each_image_that_sums_to_one(classifier, im
         lambda images: list(images[..., 0]),
         np.asfortranarray,
         lambda images: np.repeat(images, 2, 0)[::2],
+        lambda images: iter([images]),
+        lambda images: iter([images[:3], images[3], images[4:]]),
+        lambda images: iter([images[:3, ..., 0], images[3:]]),
     ],
 )
 def test_images_may_come_in_any_form(form, classifier, images):
@@ -132,8 +135,10 @@ def test_an_iterable_is_not_read_ahead_of_its_batch(classifier):
         (np.zeros((2, 1, 8, 8), np.uint8), "uint8 [2, 1, 8, 8]"),
         (np.zeros((8, 8), np.uint8), "uint8 [8, 8]"),
         (np.zeros((2, 64), np.uint8), "uint8 [2, 64]"),
-        ([np.zeros((8, 8, 1), np.uint8), np.zeros((5, 8, 1), np.uint8)], "uint8 [1, 5, 8, 1]"),
-        ([np.zeros((8, 8, 1))], "float64 [1, 8, 8, 1]"),
+        ([np.zeros((8, 8, 1), np.uint8), np.zeros((5, 8, 1), np.uint8)], "uint8 [5, 8, 1]"),
+        ([np.zeros((8, 8, 1))], "float64 [8, 8, 1]"),
+        (np.zeros((8, 8, 1), np.uint8), "uint8 [8, 8, 1]"),
+        ([np.zeros((2, 9, 8, 1), np.uint8)], "uint8 [2, 9, 8, 1]"),
     ],
 )
 def test_images_that_do_not_fit_are_refused_with_their_shape_and_the_models(
@@ -146,7 +151,21 @@ def test_images_that_do_not_fit_are_refused_with_their_shape_and_the_models(
         assert "takes uint8 [n 8 8 1], pixels from 0 to 255" in str(caught.value)
 
 
-@pytest.mark.parametrize(("image", "said"), [("a.png", "<U5 [1]"), (None, "object [1]")])
+def test_one_image_alone_is_refused_with_its_own_shape_and_what_to_do(classifier, images):
+    for image in (images[0], images[0, ..., 0]):
+        with pytest.raises(ModelError, match=r"image\[np\.newaxis\]"):
+            classifier.predict(image)
+    assert classifier.predict(images[0][np.newaxis]).shape == (1, 3)
+
+
+def test_large_batches_are_cut_and_small_ones_gathered(classifier):
+    sizes = (3, 700, 1, BATCH_SIZE)
+    stream = (np.zeros((size, 8, 8, 1), np.uint8) for size in sizes)
+    batches = [len(batch) for batch in classifier._batches(stream)]
+    assert sum(batches) == sum(sizes) and max(batches) <= BATCH_SIZE
+
+
+@pytest.mark.parametrize(("image", "said"), [("a.png", "<U5 []"), (None, "object []")])
 def test_what_is_no_image_is_refused(image, said, classifier):
     with pytest.raises(ModelError, match=re.escape(said)):
         classifier.predict(iter([image]))

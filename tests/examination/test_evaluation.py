@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import loupe
 from loupe.data.dataset import TEST, TRAIN, Dataset
 from loupe.errors import DataError, RunError
 from loupe.examination.evaluation import evaluate, write_evaluation
 from loupe.examination.metrics import measure
+from loupe.recipes.recipe import changed
 from loupe.runs.ledger import looks
 
 
@@ -261,3 +263,12 @@ def test_a_mixed_data_set_is_cut_to_the_wanted_split():
     assert list(found.sources) == ["x", "z"]
     assert found.metrics["accuracy"].value == 0.5
     assert found.classifier == "Says"
+
+
+def test_a_run_and_its_paths_are_evaluated_as_their_classifier_is(tiny_dataset, tmp_path):
+    folder = tmp_path / "run"
+    run = loupe.train(tiny_dataset, changed(loupe.recipe("logistic"), {"epochs": 1}), out=folder)
+    expected = evaluate(run.classifier, tiny_dataset, ledger=None)
+    for given in (run, folder, str(folder), folder / "model.onnx"):
+        found = evaluate(given, tiny_dataset, ledger=None)
+        assert found.metrics == expected.metrics

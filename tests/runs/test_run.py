@@ -172,3 +172,8 @@ def test_a_finished_run_shows_data_last_epoch_evaluation_and_report(tmp_path):
     assert "report.html</td>" in page
     assert "not finished" not in page
     assert len(page) < 2_000
+
+
+def test_the_folder_of_runs_may_be_given_as_text(here):
+    make_run(here / "mine" / "a")
+    assert [run.name for run in list_runs("mine")] == ["a"]

@@ -1,6 +1,5 @@
 """The `Classifier`: one model file, run by ONNX Runtime, as everyone after training sees it."""
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -65,8 +64,8 @@ class Classifier:
         """Give the probability of each class for each image.
 
         Args:
-            images: uint8 `[n h w c]` (or `[n h w]` for grey), or any iterable of single images,
-                which is read batch by batch and never held whole.
+            images: uint8 `[n h w c]` (or `[n h w]` for grey), or any iterable of single images or
+                of such batches, which is read batch by batch and never held whole.
 
         Returns:
             float32 `[n k]`; each row sums to 1.
@@ -94,24 +93,46 @@ class Classifier:
 
     def _batches(self, images: Images | Iterable[np.ndarray]) -> Iterator[Images]:
         if isinstance(images, np.ndarray):
-            images = self._checked(images)
-            for start in range(0, len(images), BATCH_SIZE):
-                yield images[start : start + BATCH_SIZE]
+            yield from _cut(self._checked(images))
             return
-        iterator = iter(images)
-        while batch := list(itertools.islice(iterator, BATCH_SIZE)):
-            yield np.concatenate([self._checked(np.asarray(image)[np.newaxis]) for image in batch])
+        if isinstance(images, (str, os.PathLike)):
+            raise ModelError(
+                f"Images were expected, not the path {str(images)!r}. Read them first: "
+                f"loupe.read({str(images)!r}).images."
+            )
+        waiting: list[Images] = []
+        for item in images:
+            waiting.append(self._checked(np.asarray(item), may_be_single=True))
+            if sum(map(len, waiting)) >= BATCH_SIZE:
+                yield from _cut(np.concatenate(waiting))
+                waiting = []
+        if waiting:
+            yield from _cut(np.concatenate(waiting))
 
-    def _checked(self, images: np.ndarray) -> Images:
+    def _checked(self, given: np.ndarray, *, may_be_single: bool = False) -> Images:
+        """Images as `[n h w c]`; a single one becomes a batch of one, where that is allowed."""
+        shape = tuple(self.image_shape)
+        is_single = given.shape == shape or (shape[2] == 1 and given.shape == shape[:2])
+        images = given[np.newaxis] if is_single and may_be_single else given
         if images.ndim == 3:
             images = images[..., np.newaxis]
-        if images.dtype != np.uint8 or images.shape[1:] != tuple(self.image_shape):
-            expected = " ".join(map(str, self.image_shape))
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
+            expected = " ".join(map(str, shape))
+            what_to_do = (
+                "Give one image as a batch of one: image[np.newaxis]."
+                if is_single and not may_be_single
+                else "Read them with the size of its card."
+            )
             raise ModelError(
-                f"The images are {images.dtype} {list(images.shape)}; this model takes uint8 "
-                f"[n {expected}], pixels from 0 to 255. Read them with the size of its card."
+                f"The images are {given.dtype} {list(given.shape)}; this model takes uint8 "
+                f"[n {expected}], pixels from 0 to 255. {what_to_do}"
             )
         return images
+
+
+def _cut(images: Images) -> Iterator[Images]:
+    for start in range(0, len(images), BATCH_SIZE):
+        yield images[start : start + BATCH_SIZE]
 
 
 def load(path: str | os.PathLike[str]) -> Classifier:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from loupe.arrays import Images
-from loupe.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, Dataset
+from loupe.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, Dataset, require_dataset
 from loupe.data.duplicates import duplicate_ids, equal_sets
 from loupe.data.finding import Finding, Severity
 
@@ -26,6 +26,9 @@ _OPPOSITE = -0.3  # correlation of two splits' mean images; MNIST 0.999
 def check(dataset: Dataset) -> tuple[Finding, ...]:
     """Run all checks, in the order of `CHECKS`; empty when the data are clean.
 
+    Raises:
+        DataError: what was given is no `Dataset`.
+
     Example:
         >>> from loupe.data.dataset import Rows
         >>> images = np.arange(240, dtype=np.uint8).repeat(4).reshape(240, 2, 2, 1)
@@ -36,6 +39,7 @@ def check(dataset: Dataset) -> tuple[Finding, ...]:
         >>> [finding.message for finding in check(dataset)]
         ['1 image is blank, every pixel of one value: grey:7.']
     """
+    require_dataset(dataset)
     return tuple(finding for find in CHECKS.values() for finding in find(dataset))
 
 

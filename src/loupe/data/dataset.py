@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -167,6 +168,30 @@ class _Picked(Sequence[str]):
         if isinstance(index, slice):
             return [self.sources[i] for i in self.indices[index]]
         return self.sources[self.indices[index]]
+
+
+def require_dataset(given: object) -> None:
+    """Refuse what is no `Dataset`, and say how to come by one.
+
+    Raises:
+        DataError: it is something else.
+
+    Example:
+        >>> require_dataset("digits")
+        Traceback (most recent call last):
+        ...
+        loupe.errors.DataError: A Dataset was expected, not 'digits'. Give loupe.read('digits').
+    """
+    if isinstance(given, Dataset):
+        return
+    if isinstance(given, (str, PathLike)):
+        raise DataError(
+            f"A Dataset was expected, not {str(given)!r}. Give loupe.read({str(given)!r})."
+        )
+    raise DataError(
+        f"A Dataset was expected, not a {type(given).__name__}. Read one with "
+        "loupe.read(name_or_path), or make one with loupe.from_arrays(images, labels)."
+    )
 
 
 def _contiguous(indices: np.ndarray) -> slice | np.ndarray:

@@ -98,6 +98,11 @@ def read(
     if not isinstance(what, (str, os.PathLike)):
         return _finished(_read_arrays(what), size)
     given = os.fspath(what)
+    if not given.strip():
+        raise DataError(
+            "An empty name was given. Expected the name of a public data set, a file or a folder; "
+            "the working directory itself is '.'."
+        )
     try:
         dataset, origin = _read_named(given) if isinstance(what, str) else None, given
         if dataset is None:

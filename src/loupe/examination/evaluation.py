@@ -8,6 +8,7 @@ import csv
 import html
 import io
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -18,8 +19,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from loupe.arrays import Distances, Features, Images, Labels, Probabilities
-from loupe.data.dataset import SPLITS, Dataset, Split
-from loupe.errors import DataError, did_you_mean
+from loupe.classifier.classifier import load
+from loupe.data.dataset import SPLITS, Dataset, Split, require_dataset
+from loupe.errors import DataError, ModelError, did_you_mean
 from loupe.examination.metrics import (
     ConfusionMatrix,
     Metric,
@@ -33,6 +35,7 @@ from loupe.examination.metrics import (
 from loupe.examination.wording import counted, percent
 from loupe.files import write_bytes, write_json
 from loupe.runs.ledger import enter_look, looks
+from loupe.runs.run import Run
 
 LEDGER = Path("runs/ledger.jsonl")
 GUESSES = 3  # guesses of each image in predictions.csv
@@ -165,11 +168,11 @@ class Evaluation:
 
 
 def evaluate(
-    classifier: Examines,
+    classifier: Examines | Run | str | os.PathLike[str],
     dataset: Dataset,
     *,
     split: Split | None = None,
-    ledger: Path | None = LEDGER,
+    ledger: str | os.PathLike[str] | None = LEDGER,
 ) -> Evaluation:
     """Measure a classifier on one split of a data set.
 
@@ -177,14 +180,16 @@ def evaluate(
     only some of them.
 
     Args:
-        classifier: a `Classifier`, or anything else with `class_names` and `examine`.
+        classifier: a `Classifier`, or anything else with `class_names` and `examine`; a `Run`, its
+            folder or a model file, whose model is loaded then.
         dataset: a data set, or the view of one split, as in `mnist.test`.
         split: which split of it; by default the one that a view is of, and the test split else.
         ledger: where a look at a test split is entered; None keeps no count.
 
     Raises:
         DataError: the split has no images, or has classes that the classifier does not know.
-        RunError: the look cannot be entered in the ledger.
+        ModelError: there is no model to load.
+        RunError: the run has not finished, or the look cannot be entered in the ledger.
 
     Example:
         >>> from types import SimpleNamespace
@@ -196,11 +201,12 @@ def evaluate(
         >>> evaluate(always_cat, pets, ledger=None).sentence[:56]
         '50.00 % of the 2 test images of pets are read rightly (1'
     """
+    require_dataset(dataset)
+    classifier = _loaded(classifier)
     view, split = _one_split(dataset, split)
-    if split != "test":
-        ledger = None
-    if ledger is not None:
-        looks(ledger, "")  # an unreadable ledger is better met before the work than after it
+    entered = None if split != "test" or ledger is None else Path(ledger)
+    if entered is not None:
+        looks(entered, "")  # an unreadable ledger is better met before the work than after it
     fingerprint = view.fingerprint
     matched = _matched_by_name(view, tuple(classifier.class_names))
     output = classifier.examine(matched.images)
@@ -209,8 +215,8 @@ def evaluate(
     confusion = confusion_matrix(matched.labels, guesses, len(matched.class_names))
     source = str(getattr(classifier, "source", type(classifier).__name__))
     look = 0
-    if ledger is not None:
-        look = enter_look(ledger, test_fingerprint=fingerprint, model=source, data=view.name)
+    if entered is not None:
+        look = enter_look(entered, test_fingerprint=fingerprint, model=source, data=view.name)
     return Evaluation(
         dataset=matched,
         probabilities=output.probabilities,
@@ -238,8 +244,27 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     write_json(folder / "evaluation.json", evaluation.to_dict())
 
 
+def _loaded(classifier: object) -> Examines:
+    """The model itself, of a run or file as well."""
+    if isinstance(classifier, Run):
+        return classifier.classifier
+    if isinstance(classifier, (str, os.PathLike)):
+        return load(classifier)
+    if isinstance(classifier, Examines):
+        return classifier
+    raise ModelError(
+        f"A Classifier was expected, not a {type(classifier).__name__}. Give the Run that "
+        "loupe.train returned, loupe.load(path), or the path of a model.onnx or run folder."
+    )
+
+
 def _one_split(dataset: Dataset, split: Split | None) -> tuple[Dataset, Split]:
     """The images of the wanted split, and which split that is."""
+    if split is not None and split not in SPLITS:
+        raise DataError(
+            f"There is no split {split!r}.{did_you_mean(str(split), SPLITS)} "
+            f"Expected one of {', '.join(map(repr, SPLITS))}."
+        )
     present = np.unique(dataset.split)
     if len(present) == 1:
         own = SPLITS[int(present[0])]

@@ -1,13 +1,15 @@
 """The report of a run: one file that opens anywhere, loads nothing, and shows every mistake."""
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from loupe import __version__
-from loupe.data.dataset import Dataset
+from loupe.data.dataset import Dataset, require_dataset
 from loupe.data.finding import Finding
+from loupe.errors import DataError
 from loupe.examination.evaluation import Evaluation
 from loupe.files import write_text
 from loupe.reporting.html import Section, page
@@ -19,7 +21,7 @@ from loupe.reporting.sections_mistakes import gallery, pairs
 from loupe.reporting.sections_recipe import recipe
 from loupe.reporting.sections_training import training
 from loupe.reporting.words import Figure, count, duration, interval, of, ordinal, percent, size
-from loupe.runs.run import REPORT_FILE, Run
+from loupe.runs.run import REPORT_FILE, Run, open_run
 
 # In the order of the page. To add a section, write `f(run, evaluation) -> Section`, list it here.
 SECTIONS: dict[str, Callable[[Run, Evaluation], Section]] = {
@@ -35,17 +37,17 @@ SECTIONS: dict[str, Callable[[Run, Evaluation], Section]] = {
 
 
 def write_report(
-    run: Run,
+    run: Run | str | os.PathLike[str],
     evaluation: Evaluation,
     *,
     dataset: Dataset | None = None,
     findings: Sequence[Finding] = (),
-    path: Path | None = None,
+    path: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write the report of a run as one HTML file under 5 MB.
 
     Args:
-        run: the finished run.
+        run: the finished run, or its folder.
         evaluation: its model, measured on one split.
         dataset: the whole data set, for the section on the data; without it, that section shows
             the evaluated images only.
@@ -54,8 +56,20 @@ def write_report(
 
     Returns:
         Where it was written.
+
+    Raises:
+        RunError: there is no run in the folder.
+        DataError: the evaluation or the data set is something else.
     """
-    path = path or run.folder / REPORT_FILE
+    run = run if isinstance(run, Run) else open_run(run)
+    if not isinstance(evaluation, Evaluation):
+        raise DataError(
+            f"An Evaluation was expected, not a {type(evaluation).__name__}. Make one first: "
+            "loupe.evaluate(run, dataset)."
+        )
+    if dataset is not None:
+        require_dataset(dataset)
+    path = Path(path) if path else run.folder / REPORT_FILE
     whole = functools.partial(data, dataset=dataset, findings=findings)
     sections = [section(run, evaluation) for section in (SECTIONS | {"data": whole}).values()]
     content = page("report.html.j2", sections, version=__version__, **_opening(run, evaluation))

@@ -168,10 +168,10 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     return Run(folder)
 
 
-def list_runs(folder: Path = RUNS) -> tuple[Run, ...]:
+def list_runs(folder: str | os.PathLike[str] = RUNS) -> tuple[Run, ...]:
     """List the runs in a folder, oldest first."""
     # A recipe is written once, when its run begins; the folder changes with every report.
-    return tuple(sorted(_runs_in(folder), key=lambda run: _written(run.folder / RECIPE_FILE)))
+    return tuple(sorted(_runs_in(Path(folder)), key=lambda run: _written(run.folder / RECIPE_FILE)))
 
 
 def _percent(share: float) -> str:
