@@ -66,6 +66,49 @@ def test_evaluate_takes_a_model_file_with_data_and_writes_where_it_is_told(
     assert "--data" in alone.err
 
 
+def test_evaluate_measures_every_image_of_other_data_fitted_to_the_model(loupe_command, digits_run):
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 6)
+    images = generator.integers(0, 256, (60, 12, 6), np.uint8)  # not of the model's 8 x 8 pixels
+    np.savez("other.npz", images=images, labels=labels)
+    result = loupe_command("evaluate", digits_run, "--data", "other.npz")
+    assert result.code == 0, result.err
+    assert "of the 60 test images of other" in result.out
+    assert "all its 60 images are measured" in result.out
+    assert "fitted to 8x8" in result.out
+
+
+def test_evaluate_keeps_to_the_test_split_that_other_data_brings(loupe_command, digits_run):
+    generator = np.random.default_rng(0)
+    parts = {
+        "x_train": generator.integers(0, 256, (60, 8, 8), np.uint8),
+        "y_train": np.repeat(np.arange(10), 6),
+        "x_test": generator.integers(0, 256, (20, 8, 8), np.uint8),
+        "y_test": np.repeat(np.arange(10), 2),
+    }
+    np.savez("other.npz", **parts)
+    result = loupe_command("evaluate", digits_run, "--data", "other.npz", "--json")
+    assert result.json["n"] == 20
+
+
+def test_evaluate_goes_on_without_bad_files_where_it_is_told(loupe_command, tmp_path):
+    path = tmp_path / "squares.csv"
+    generator = np.random.default_rng(0)
+    rows = [[row % 3, *generator.integers(0, 256, 16)] for row in range(90)]
+    header = ["label", *(f"pixel{i}" for i in range(16))]
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    assert loupe_command("train", path, *QUICK, "--out", "mine").code == 0
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, ["", *rows[0][1:]], *rows[1:]])
+    stopped = loupe_command("evaluate", "mine", "--data", path)
+    assert stopped.code == 2
+    assert "--bad-files skip" in stopped.err
+    result = loupe_command("evaluate", "mine", "--data", path, "--bad-files", "skip", "--json")
+    assert result.code == 0, result.err
+    assert result.json["n"] == 89
+
+
 def test_evaluate_counts_no_look_where_its_result_cannot_be_written(loupe_command, digits_run):
     Path("file").write_text("no folder")
     result = loupe_command("evaluate", digits_run, "--out", "file/here")

@@ -15,7 +15,9 @@ def read_data(what: str, screen: Screen, **read_options: Any) -> "loupe.Dataset"
     return dataset
 
 
-def read_again(run: "loupe.Run", given: str | None, screen: Screen) -> "loupe.Dataset":
+def read_again(
+    run: "loupe.Run", given: str | None, screen: Screen, **read_options: Any
+) -> "loupe.Dataset":
     """Read what a run was trained on, or what is given instead, as it was read then.
 
     Raises:
@@ -28,7 +30,7 @@ def read_again(run: "loupe.Run", given: str | None, screen: Screen) -> "loupe.Da
             f"The run {run.folder} was trained on arrays in memory ('{known['name']}'), which are "
             "gone. Save them as NPZ and name that file as the data."
         )
-    return read_data(what, screen, **known["read_options"])
+    return read_data(what, screen, **{**known["read_options"], **read_options})
 
 
 def describe(dataset: "loupe.Dataset") -> str:

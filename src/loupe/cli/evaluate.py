@@ -1,5 +1,6 @@
 """`loupe evaluate`: measure a model file on data."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,10 @@ from loupe.cli import options
 from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen
+from loupe.cli.settings import given_only
 from loupe.errors import RunError
+
+Split = Literal["train", "validation", "test"]
 
 
 def evaluate(
@@ -18,9 +22,9 @@ def evaluate(
         Path, typer.Argument(metavar="RUN|MODEL", help="The folder of a run, or a model.onnx.")
     ],
     data: options.OtherData = None,
-    split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Which of its images.")
-    ] = "test",
+    split: Annotated[Split, typer.Option(help="Which of its images.")] = "test",
+    size: options.Size = None,
+    bad_files: options.BadFiles = "stop",
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write evaluation.json and predictions.csv there."),
@@ -45,8 +49,10 @@ def evaluate(
         require_writable(out)
     if split == "test":
         require_ledger()
-    dataset = _read(run, classifier, data, screen)
-    evaluation = loupe.evaluate(classifier, _divided(dataset, classifier), split=split)
+    reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
+    dataset = _read(run, classifier, data, reading, screen)
+    dataset = _divided(dataset, classifier, split, screen)
+    evaluation = loupe.evaluate(classifier, dataset, split=split)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_evaluation(out, evaluation)
@@ -67,29 +73,45 @@ def _refuse_to_overwrite(out: Path) -> None:
 
 
 def _read(
-    run: "loupe.Run | None", classifier: "loupe.Classifier", data: str | None, screen: Screen
+    run: "loupe.Run | None",
+    classifier: "loupe.Classifier",
+    data: str | None,
+    reading: Mapping[str, Any],
+    screen: Screen,
 ) -> "loupe.Dataset":
-    """Read the data that was named, as the model takes it, or what the run was trained on."""
+    """Read the data that was named, or what the run was trained on."""
     if data is not None:
         height, width, _ = classifier.image_shape
-        options: dict[str, Any] = {"size": height} if height == width else {}
-        return read_data(data, screen, **options)
+        square: dict[str, Any] = {"size": height} if height == width else {}
+        return read_data(data, screen, **{**square, **reading})
     if run is None:
         raise RunError(
             f"{classifier.source} does not know where its data is: name some with --data, or give "
             "the run's folder."
         )
-    return read_again(run, None, screen)
+    if "size" in reading:
+        raise RunError(
+            "--size goes with --data: what the run was trained on is read as it was then."
+        )
+    return read_again(run, None, screen, **reading)
 
 
-def _divided(dataset: "loupe.Dataset", classifier: "loupe.Classifier") -> "loupe.Dataset":
-    """Hold out the same validation images as in training, where it is the training's data."""
+def _divided(
+    dataset: "loupe.Dataset", classifier: "loupe.Classifier", split: Split, screen: Screen
+) -> "loupe.Dataset":
+    """Hold out the training's validation images of its own data; fit other data to the model."""
+    from loupe.cli.other_data import all_as_test, fitted_to
     from loupe.data.split import hold_out_validation
 
     card = classifier.card
-    if dataset.fingerprint != card.training_data["fingerprint"]:
-        return dataset
-    return hold_out_validation(dataset, card.recipe["validation"], card.recipe["seed"])
+    if dataset.fingerprint == card.training_data["fingerprint"]:
+        return hold_out_validation(dataset, card.recipe["validation"], card.recipe["seed"])
+    before = len(dataset.notes)
+    if split == "test":
+        dataset = all_as_test(dataset)
+    dataset = fitted_to(dataset, classifier.image_shape)
+    screen.say(*(f"  {note}" for note in dataset.notes[before:]))
+    return dataset
 
 
 def _print_metrics(evaluation: "loupe.Evaluation", screen: Screen) -> None:

@@ -1,0 +1,59 @@
+"""Data that a model was not trained on, made ready to be measured: fitted, and all of it test."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from loupe.data.dataset import TEST, TRAIN, Dataset
+from loupe.data.sizes import fit
+from loupe.data.split import seal_test
+from loupe.errors import DataError
+
+
+def fitted_to(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
+    """Bring images to the height and width that a model takes, and grey ones to its channels.
+
+    Example:
+        >>> from loupe.data.read import read
+        >>> fitted_to(read("digits"), (12, 10, 3)).image_shape
+        (12, 10, 3)
+    """
+    height, width, channels = shape
+    images, notes = dataset.images, list(dataset.notes)
+    if images.shape[1:3] != (height, width):
+        images = np.stack([fit(image, height, width) for image in images])
+        notes.append(f"Images were fitted to {height}x{width} (height x width), as the model's.")
+    if (images.shape[3], channels) == (1, 3):
+        images = np.repeat(images, 3, axis=3)
+        notes.append("Grey images were given three equal channels, as the model takes colour.")
+    return replace(dataset, images=images, notes=tuple(notes))
+
+
+def all_as_test(dataset: Dataset) -> Dataset:
+    """Mark every image as test, where the data brought no test split of its own.
+
+    The fifth that `read` seals keeps a training honest. Of data that the model never saw, all
+    images are as good.
+    """
+    if brings_test(dataset):
+        return dataset
+    split = np.full(len(dataset), TEST, np.uint8)
+    note = (
+        "The data brings no test split and is not the data that the model was trained on: "
+        f"all its {len(dataset):,} images are measured. Images that were in the training flatter "
+        "the figure: leave them out."
+    )
+    return replace(dataset, split=split, notes=(*dataset.notes, note))
+
+
+def brings_test(dataset: Dataset) -> bool:
+    """Whether the test images are the data's own, and not those that `read` sealed.
+
+    Sealing draws by the data's fingerprint, so drawing again gives the same images.
+    """
+    unsealed = np.where(dataset.split == TEST, np.uint8(TRAIN), dataset.split)
+    try:
+        again = seal_test(replace(dataset, split=unsealed))
+    except DataError:  # it could not have been sealed
+        return True
+    return not np.array_equal(again.split, dataset.split)
