@@ -7,7 +7,7 @@ import pytest
 from loupe.data.dataset import Dataset, Rows
 from loupe.errors import RecipeError
 from loupe.recipes.named import DEFAULT, KINDS, NAMED, recipe, settled
-from loupe.recipes.recipe import Kind, changed
+from loupe.recipes.recipe import Kind, Recipe, changed, to_toml
 
 
 def dataset_of(*, count=10_000, side=28, mirrors=False):
@@ -123,3 +123,9 @@ def test_the_user_can_overrule_the_data():
         for mirrors in (True, False):
             dataset = replace(dataset_of(), mirrors=mirrors)
             assert settled(chosen, dataset).augmentation.flip == flip
+
+
+def test_a_run_folder_gives_the_recipe_of_its_run(tmp_path):
+    (tmp_path / "recipe.toml").write_text(to_toml(Recipe(name="mine", epochs=3)))
+    assert recipe(tmp_path) == recipe(tmp_path / "recipe.toml")
+    assert recipe(str(tmp_path)).epochs == 3

@@ -39,6 +39,36 @@ def test_toml_spells_every_setting_out():
     assert written["augmentation"].keys() == {field.name for field in fields(Augmentation)}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'epochs = "2"',
+        "epochs = 2.0",
+        'learning_rate = "0.1"',
+        'seed = "1"',
+        "test_shifts = 1",
+        'test_mirror = "yes"',
+        "members = true",
+        'minutes = "3"',
+        'augmentation.rotation = "5"',
+        "augmentation.erasing = 1.0",
+        'variants.few.epochs = "2"',
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_not_converted(line, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(line + "\n")
+    with pytest.raises(RecipeError, match=r"cannot be: input should be a valid"):
+        read_recipe(path)
+
+
+def test_a_whole_number_is_a_fine_fraction():
+    recipe = from_dict({"name": "mine", "learning_rate": 1, "augmentation": {"scale": 0}})
+    assert isinstance(recipe.learning_rate, float)
+    assert isinstance(recipe.augmentation.scale, float)
+    assert from_dict(to_dict(recipe)) == recipe
+
+
 def test_a_recipe_file_names_its_recipe(tmp_path):
     path = tmp_path / "my recipe.toml"
     path.write_text("epochs = 3\n[augmentation]\nrotation = 5\n")

@@ -5,6 +5,10 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+# Strict: "2" is text and no number, though a whole number is a float.
+Number = Annotated[float, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Augmentation:
@@ -28,13 +32,13 @@ class Augmentation:
             (clothes do, digits never); "horizontal" and "none" overrule the data set.
     """
 
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    shear: Annotated[float, Field(ge=0, le=1)] = 0.0
-    shift: Annotated[float, Field(ge=0)] = 0.0
-    elastic: Annotated[float, Field(ge=0)] = 0.0
-    thickness: Annotated[float, Field(ge=0, le=1)] = 0.0
-    erasing: Annotated[int, Field(ge=0)] = 0
-    erasing_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    rotation: Annotated[Number, Field(ge=0, le=180)] = 0.0
+    scale: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    shear: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    shift: Annotated[Number, Field(ge=0)] = 0.0
+    elastic: Annotated[Number, Field(ge=0)] = 0.0
+    thickness: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    erasing: Annotated[Whole, Field(ge=0)] = 0
+    erasing_probability: Annotated[Number, Field(ge=0, le=1)] = 0.5
+    noise: Annotated[Number, Field(ge=0, le=1)] = 0.0
     flip: Literal["auto", "horizontal", "none"] = "none"

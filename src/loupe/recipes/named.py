@@ -142,7 +142,7 @@ NAMED: dict[str, Recipe] = {
 
 
 def recipe(name: str | os.PathLike[str]) -> Recipe:
-    """Give a recipe by its name, or read it from a TOML file.
+    """Give a recipe by its name, or read it from a TOML file or a run's folder.
 
     Raises:
         RecipeError: there is neither a recipe nor a file of that name; the nearest is suggested.
@@ -156,9 +156,11 @@ def recipe(name: str | os.PathLike[str]) -> Recipe:
         return NAMED[text]
     if text.endswith(".toml"):
         return read_recipe(Path(text))
+    if (Path(text) / "recipe.toml").is_file():
+        return read_recipe(Path(text) / "recipe.toml")
     raise RecipeError(
         f"There is no recipe '{text}'.{did_you_mean(text, NAMED)} Known: {', '.join(NAMED)}; "
-        "or give a recipe file that ends in .toml."
+        "or give a recipe file that ends in .toml, or a run's folder."
     )
 
 

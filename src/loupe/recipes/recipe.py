@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_vali
 from pydantic.dataclasses import dataclass
 
 from loupe.errors import NotationError, RecipeError, did_you_mean
-from loupe.recipes.augmentation import Augmentation
+from loupe.recipes.augmentation import Augmentation, Number, Whole
 from loupe.recipes.notation import parse
 
 Activation = Literal[
@@ -25,9 +25,10 @@ Initialization = Literal["glorot", "kaiming", "identity"]
 Kind = Literal["objects", "tiny", "few"]
 Variants = dict[Kind, dict[str, Any]]
 
-Count = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[Whole, Field(ge=1)]
+Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -78,7 +79,7 @@ class Recipe:
     network: str = ""
     activation: Activation = "relu"
     initialization: Initialization = "kaiming"
-    members: Annotated[int, Field(ge=1, le=100)] = 1
+    members: Annotated[Whole, Field(ge=1, le=100)] = 1
     epochs: Count = 10
     batch_size: Count = 256
     optimizer: Optimizer = "adamw"
@@ -88,18 +89,18 @@ class Recipe:
     beta_2: Fraction = 0.999
     schedule: Schedule = "constant"
     warmup: Fraction = 0.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     label_smoothing: Fraction = 0.0
     ema: Fraction = 0.0
-    focus: Annotated[float, Field(gt=0, le=1)] = 1.0
+    focus: Annotated[Number, Field(gt=0, le=1)] = 1.0
     focus_from: Count = 2
     augmentation: Augmentation = Augmentation()
     validation: Fraction = 1 / 12
-    patience: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[Whole, Field(ge=0)] = 0
     keep: Literal["last", "best"] = "last"
-    test_shifts: bool = False
-    test_mirror: bool = False
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    test_shifts: Flag = False
+    test_mirror: Flag = False
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     precision: Precision = "auto"
     device: Device = "auto"
     minutes: Positive | None = None
