@@ -113,6 +113,7 @@ def test_a_folder_that_holds_something_is_never_written_to(loupe_command):
     result = loupe_command("train", *QUICK, "--out", "mine")
     assert result.code == 2
     assert "not empty" in result.err
+    assert "--resume" not in result.err  # it is no run
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.txt"]
 
 

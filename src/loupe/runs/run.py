@@ -143,9 +143,10 @@ def create_run(out: Path | None, data: str, recipe: str) -> Run:
             return Run(_next_folder(f"{_plain(data)}-{_plain(recipe)}"))
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
+            go_on = f", or go on with that run by: loupe train --resume {out}"
             raise RunError(
                 f"The folder {out} is not empty, and nothing is overwritten: name another one "
-                f"with --out, or go on with that run by: loupe train --resume {out}"
+                f"with --out{go_on if (out / RECIPE_FILE).exists() else '.'}"
             )
     except OSError as error:
         raise RunError(f"The run folder cannot be made: {error}.") from error
