@@ -166,7 +166,7 @@ def test_duplicates_weigh_more_when_there_are_many():
 def test_a_leak_names_both_places_of_an_image():
     dataset, _ = plant_leaks(clean())
     [finding] = CHECKS["leaks"](dataset)
-    assert "2 of 30 test images are in train as well: bars:150 = bars:0;" in finding.message
+    assert "2 of 30 test images are in training as well: bars:150 = bars:0;" in finding.message
     assert finding.indices.tolist() == [150, 0, 151, 1]
 
 
@@ -175,7 +175,7 @@ def test_a_leak_of_validation_into_test_is_found_too():
     dataset = with_images(dataset, [150, 151], dataset.images[[120, 2]])
     messages = [finding.message for finding in CHECKS["leaks"](dataset)]
     assert len(messages) == 2
-    assert "in train as well: bars:151 = bars:2" in messages[0]
+    assert "in training as well: bars:151 = bars:2" in messages[0]
     assert "in validation as well: bars:150 = bars:120" in messages[1]
 
 
@@ -244,4 +244,9 @@ def test_ten_leaks_into_mnist_are_found(mnist):
     leaking = with_images(mnist, range(60000, 60010), mnist.images[1000:1010])
     findings = {finding.check: finding for finding in check(leaking)}
     assert findings.keys() == {"leaks", "conflicting_labels"}
-    assert "10 of 10,000 test images are in train as well" in findings["leaks"].message
+    assert "10 of 10,000 test images are in training as well" in findings["leaks"].message
+
+
+def test_a_problem_that_ends_with_a_full_stop_does_not_get_another(tiny_dataset):
+    (finding,) = CHECKS["unreadable"](plant_unreadable(tiny_dataset)[0])
+    assert finding.message.endswith("bars:999: it ends after 120 bytes.")

@@ -113,6 +113,24 @@ def test_a_settled_training_that_needed_its_epochs_is_told_they_were_right():
     assert "run close together" in _words(found)
 
 
+def test_accuracies_are_compared_only_over_enough_validation_images():
+    history = _history(
+        *[_decay(10, 0.5, 0.05, 1.1)] * 2, accuracy=np.full(10, 0.98), val_accuracy=np.full(10, 1.0)
+    )
+    assert "4 validation images are too few to compare the two." in _words(verdict(history, 4))
+    assert "That is no fault" in _words(verdict(history, 5_000))
+
+
+def test_accuracies_far_apart_are_never_called_close():
+    history = _history(
+        *[_decay(10, 0.5, 0.05, 1.1)] * 2,
+        accuracy=np.full(10, 0.43),
+        val_accuracy=np.full(10, 0.25),
+    )
+    for num_validation in (None, 4, 5_000):
+        assert "close" not in _words(verdict(history, num_validation))
+
+
 def test_validation_loss_that_still_falls_calls_for_more_epochs():
     found = verdict(_history(_decay(10, 0.5, 0.0, 6), _decay(10, 0.5, 0.01, 6)))
     assert found.still_improving
@@ -191,6 +209,7 @@ def test_one_or_two_epochs_are_too_few_to_judge(epochs):
     found = verdict(_history([0.2, 0.1][:epochs], [0.06, 0.03][:epochs]))
     assert "too few" in found.sentences[0]
     assert "0.0600" in found.sentences[0]
+    assert "accuracy" not in _words(found)
     assert found.best_epoch == epochs
     assert (found.converged_at, found.overfits_since, found.enough_epochs) == (None, None, None)
 

@@ -118,6 +118,11 @@ def test_labels_are_suspected_only_where_the_classifier_was_sure():
     assert "labels" not in confused_pairs(_evaluation(matrix, confidence=0.6))[0].advice
 
 
+def test_one_mistake_is_spoken_of_in_the_singular():
+    advice = confused_pairs(_evaluation([[9, 1], [0, 10]], confidence=0.97))[0].advice
+    assert "Look at it. Look at the label of the one that it was sure of first." in advice
+
+
 def test_the_share_of_a_pair_has_its_interval_and_the_list_its_limit():
     found = confused_pairs(_evaluation(POST_004), limit=4)
     assert len(found) == 4

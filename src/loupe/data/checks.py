@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from loupe.arrays import Images
-from loupe.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, Dataset, require_dataset
+from loupe.data.dataset import TEST, TRAIN, VALIDATION, Dataset, require_dataset
 from loupe.data.duplicates import duplicate_ids, equal_sets
 from loupe.data.finding import Finding, Severity
 
+# The splits as sentences name them.
+_CALLED = ("training", "validation", "test")
 _NAMED = 3  # sources, sets or classes that a message names before it says "and 7 more"
 _MANY_DUPLICATES = 0.01  # of a split: from here on they weigh on its figures
 _UNEVEN, _VERY_UNEVEN = 3, 10  # largest class by smallest; MNIST 1.24
@@ -48,7 +50,9 @@ def unreadable(dataset: Dataset) -> list[Finding]:
     faults = dataset.skipped
     if not faults:
         return []
-    listed = _first((f"{fault.source}: {fault.problem}" for fault in faults), len(faults))
+    listed = _first(
+        (f"{fault.source}: {fault.problem.rstrip('.')}" for fault in faults), len(faults)
+    )
     message = f"{_counted(len(faults), 'file')} could not be read and left out: {listed}."
     advice = f"Mend or replace them. {faults[0].source}: {faults[0].advice}"
     return [_finding("unreadable", "warning", message, advice)]
@@ -58,7 +62,7 @@ def duplicates(dataset: Dataset) -> list[Finding]:
     """Equal images inside one split."""
     ids = duplicate_ids(dataset.images)
     findings = []
-    for code, name in enumerate(SPLITS):
+    for code, name in enumerate(_CALLED):
         inside = np.flatnonzero(dataset.split == code)
         sets = [inside[positions] for positions in equal_sets(ids[inside])]
         if not sets:
@@ -67,8 +71,8 @@ def duplicates(dataset: Dataset) -> list[Finding]:
         surplus = len(indices) - len(sets)
         listed = _first((_equals(dataset, positions) for positions in sets), len(sets))
         message = (
-            f"{name} holds {_counted(surplus, 'image')} that {'is' if surplus == 1 else 'are'} "
-            f"equal to another, of {len(inside):,}: {listed}."
+            f"{name.capitalize()} holds {_counted(surplus, 'image')} that "
+            f"{'is' if surplus == 1 else 'are'} equal to another, of {len(inside):,}: {listed}."
         )
         severity: Severity = "warning" if surplus > _MANY_DUPLICATES * len(inside) else "note"
         advice = "They count twice. Keep one of each, unless they are meant to be there."
@@ -94,12 +98,12 @@ def leaks(dataset: Dataset) -> list[Finding]:
             total = np.count_nonzero(dataset.split == code)
             verb = "is" if len(here) == 1 else "are"
             message = (
-                f"{len(here):,} of {total:,} {SPLITS[code]} images {verb} in {SPLITS[earlier]} "
-                f"as well: {listed}."
+                f"{len(here):,} of {total:,} {_CALLED[code]} images {verb} in "
+                f"{_CALLED[earlier]} as well: {listed}."
             )
             advice = (
-                f"Take them out of {SPLITS[earlier]}: figures on images that were learnt by heart "
-                "are too good."
+                f"Take them out of {_CALLED[earlier]}: figures on images that were learnt by "
+                "heart are too good."
             )
             findings.append(_finding("leaks", "warning", message, advice, pairs.ravel()))
     return findings
@@ -211,7 +215,8 @@ def class_shares(dataset: Dataset) -> list[Finding]:
             for label in widest
         )
         message = (
-            f"The classes of {SPLITS[code]} have other shares than in train, most of all {listed}."
+            f"The classes of {_CALLED[code]} have other shares than in training, most of all "
+            f"{listed}."
         )
         advice = (
             "Accuracy there is that of another mix of classes: compare recall class by class, "
@@ -230,12 +235,12 @@ def appearance(dataset: Dataset) -> list[Finding]:
         other = dataset.split == code
         if not (training.any() and other.any()):
             continue
-        name = SPLITS[code]
+        name = _CALLED[code]
         likeness = _correlation(_mean_image(dataset, training), _mean_image(dataset, other))
         means = f"mean brightness {brightness[other].mean():.0f} against "
         means += f"{brightness[training].mean():.0f} of 255"
         if likeness < _OPPOSITE:
-            message = f"The images of {name} look like negatives of those of train: {means}."
+            message = f"The images of {name} look like negatives of those of training: {means}."
             advice = "Invert one of the two, so that ink is light in both or dark in both."
             findings.append(_finding("appearance", "error", message, advice))
             continue
@@ -243,7 +248,7 @@ def appearance(dataset: Dataset) -> list[Finding]:
         if abs(effect) > max(_BRIGHTNESS_DIFFERS, 4 * error):
             message = (
                 f"The images of {name} are {'brighter' if effect > 0 else 'darker'} than those "
-                f"of train by {abs(effect):.2g} standard deviations: {means}."
+                f"of training by {abs(effect):.2g} standard deviations: {means}."
             )
             advice = "Find out why: other scaling, another scanner, paper or camera."
             findings.append(_finding("appearance", "warning", message, advice))

@@ -26,10 +26,12 @@ from functools import cached_property
 import numpy as np
 
 from loupe.examination.course import Course, Curve, follow
+from loupe.examination.intervals import wilson
 from loupe.examination.wording import counted, loss, percent
 from loupe.runs.history import Epoch, History
 
 FEWEST = 3  # epochs that make a curve
+CLOSE = 0.05  # accuracies that differ by more are not called close
 LOSS_TOLERANCE, ERROR_TOLERANCE = 0.02, 0.05  # of the lowest value
 
 
@@ -56,8 +58,13 @@ class Verdict:
     sentences: tuple[str, ...] = ()
 
 
-def verdict(history: History) -> Verdict:
+def verdict(history: History, num_validation: int | None = None) -> Verdict:
     """Judge a training by its curves.
+
+    Args:
+        history: its epochs.
+        num_validation: validation images, where known: with too few of them, training and
+            validation accuracy are not compared.
 
     Example:
         >>> losses = [0.4, 0.2, 0.1, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]
@@ -71,7 +78,11 @@ def verdict(history: History) -> Verdict:
         return Verdict(sentences=("No epoch was finished, so there is no curve to judge.",))
     sound = _until_broken(history)
     validated = tuple(epoch for epoch in sound if math.isfinite(epoch.val_loss))
-    found = _judge(_Curves(validated)) if len(validated) >= FEWEST else _too_few(sound, validated)
+    found = (
+        _judge(_Curves(validated, num_validation))
+        if len(validated) >= FEWEST
+        else _too_few(sound, validated)
+    )
     if len(sound) == len(history):
         return found
     broke = (
@@ -87,6 +98,7 @@ class _Curves:
     """A history of validated epochs as columns, and the course of its validation loss."""
 
     history: History
+    num_validation: int | None
 
     def column(self, name: str) -> Curve:
         return np.array([getattr(epoch, name) for epoch in self.history], np.float64)
@@ -145,7 +157,7 @@ def _judge(curves: _Curves) -> Verdict:
     sentences = (
         *_on_loss(curves, improving),
         *_on_epochs(curves, improving, enough),
-        *_on_gap(curves.last, overfits=course.risen is not None, underfits=underfits),
+        *_on_gap(curves, overfits=course.risen is not None, underfits=underfits),
     )
     return Verdict(
         best_epoch=best,
@@ -260,8 +272,9 @@ def _on_more_epochs(curves: _Curves, longer: int) -> tuple[str, ...]:
     return (f"More epochs would probably help: try {longer}.",)
 
 
-def _on_gap(last: Epoch, *, overfits: bool, underfits: bool) -> tuple[str, ...]:
+def _on_gap(curves: _Curves, *, overfits: bool, underfits: bool) -> tuple[str, ...]:
     """What the distance between training and validation accuracy means."""
+    last, n = curves.last, curves.num_validation
     gap = last.accuracy - last.val_accuracy
     if not math.isfinite(gap):
         return ()
@@ -272,6 +285,10 @@ def _on_gap(last: Epoch, *, overfits: bool, underfits: bool) -> tuple[str, ...]:
             f"At the end {both}: the network under-fits, it does not learn the training images "
             "themselves. A larger network or weaker regularisation would help more than more "
             "epochs, unless labels are wrong.",
+        )
+    if n is not None and _is_vague(last.val_accuracy, n):
+        return (
+            f"At the end {both}: {counted(n, 'validation image')} are too few to compare the two.",
         )
     if gap < -0.002:
         return (
@@ -284,7 +301,15 @@ def _on_gap(last: Epoch, *, overfits: bool, underfits: bool) -> tuple[str, ...]:
             f"At the end {both}, a gap of {100 * gap:.1f} points: more training images, or "
             "augmentation, would narrow it.",
         )
+    if gap > CLOSE:
+        return (f"At the end {both}.",)
     return (f"Training and validation run close together: at the end {both}.",)
+
+
+def _is_vague(accuracy: float, n: int) -> bool:
+    """Whether n images leave an accuracy open by more than about `CLOSE` to either side."""
+    interval = wilson(round(accuracy * n), n)
+    return interval.high - interval.low > 2 * CLOSE
 
 
 def _on_instability(curves: _Curves) -> tuple[str, ...]:
@@ -324,10 +349,7 @@ def _too_few(sound: History, validated: History) -> Verdict:
     number = "One validated epoch is" if len(validated) == 1 else "Two validated epochs are"
     return Verdict(
         best_epoch=min(validated, key=lambda epoch: epoch.val_loss).epoch,
-        sentences=(
-            f"{number} too few to read a curve from. Validation loss was {figures}.",
-            *_on_gap(validated[-1], overfits=False, underfits=False),
-        ),
+        sentences=(f"{number} too few to read a curve from. Validation loss was {figures}.",),
     )
 
 

@@ -169,9 +169,11 @@ def _pair_advice(evaluation: Evaluation, label: int, guess: int, interval: Inter
         f"({percent(count / of, 1)}; 95 % interval {_span(interval)})"
     )
     sure = _sure(evaluation, label, guess)
-    look = f" Look at the labels of the {sure:,} that it was sure of first." if sure else ""
+    labels = "label of the one" if sure == 1 else f"labels of the {sure:,}"
+    look = f" Look at the {labels} that it was sure of first." if sure else ""
     if count < HANDFUL:
-        return f"{seen}: too few to conclude anything from. Look at them one by one.{look}"
+        each = "Look at it" if count == 1 else "Look at them one by one"
+        return f"{seen}: too few to conclude anything from. {each}.{look}"
     if interval.low > 0.1:
         return (
             f"{seen}: the two overlap. See whether you can tell them apart at this size yourself; "

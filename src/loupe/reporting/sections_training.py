@@ -22,7 +22,7 @@ def training(run: Run, evaluation: Evaluation) -> Section:
             "No curves were recorded",
             render("notes.html.j2", notes=[nothing]),
         )
-    found = verdict(history)
+    found = verdict(history, sum(run.environment["data"]["counts"]["validation"]))
     columns, rows = _table(history)
     html = render(
         "section_training.html.j2",
