@@ -47,6 +47,7 @@ def list_bad_files(folder: Path, faults: Sequence[Fault]) -> tuple[Path | None, 
 def bad_files_text(faults: Sequence[Fault], listed: str, *, fitted: bool) -> str:
     """Set the first bad files in a table, and say where all of them are listed."""
     rows = [astuple(fault) for fault in faults[:SHOWN]]
-    table = table_text(("file", "what is wrong", "what to do"), rows, fitted=fitted)
+    columns = ("file", "what is wrong", "what to do")
+    table = table_text(columns, rows, fitted=fitted, drops=False)
     shown = f"These are the first {SHOWN}. " if len(faults) > SHOWN else ""
     return plain(f"{table}\n{shown}{listed}")

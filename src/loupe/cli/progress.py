@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
@@ -10,6 +11,7 @@ from loupe.cli.screen import Screen
 from loupe.runs.history import Epoch
 
 REFRESHES_A_SECOND = 4  # drawing takes time from training
+NARROW = 80  # columns: below it figures and time left have no room beside a bar
 
 
 @runtime_checkable
@@ -85,15 +87,16 @@ def _bar(num_members: int) -> Iterator[Watch]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
+    is_narrow = shutil.get_terminal_size().columns < NARROW
+    drawn = () if is_narrow else (TextColumn("{task.description}"), BarColumn())
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        *drawn,
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
     )
     with Bar(*columns, transient=True, refresh_per_second=REFRESHES_A_SECOND) as bar:
-        task = bar.add_task("training", total=None, figures="")
+        task = bar.add_task("training", total=None, figures="training" if is_narrow else "")
 
         def watch(progress: Progress) -> None:
             done = progress.member * progress.num_steps + progress.step
@@ -101,11 +104,12 @@ def _bar(num_members: int) -> Iterator[Watch]:
                 bar.reset(task, total=num_members * progress.num_steps, completed=done)
             bar.update(task, completed=done)
             if progress.epoch is not None:
-                bar.update(task, figures=_figures(progress, progress.epoch))
+                bar.update(task, figures=_figures(progress, progress.epoch, is_narrow))
 
         yield watch
 
 
-def _figures(progress: Progress, row: Epoch) -> str:
+def _figures(progress: Progress, row: Epoch, is_narrow: bool) -> str:
     accuracy = row.val_accuracy if row.is_validated else row.accuracy
-    return f"{_which(progress, row)}, accuracy {accuracy:.4f}"
+    between = ", " if is_narrow else ", accuracy "
+    return f"{_which(progress, row)}{between}{accuracy:.4f}"

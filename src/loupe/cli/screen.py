@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from loupe.cli.folding import fitted_widths, folded
+
 WIDE = 10_000  # columns of what is no terminal: nothing is cut or wrapped
 
 
@@ -49,13 +51,17 @@ class Screen:
             print(json.dumps(content, ensure_ascii=False, allow_nan=False), flush=True)
 
 
-def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, fitted: bool) -> str:
+def table_text(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, fitted: bool, drops: bool = True
+) -> str:
     """Set rows in columns.
 
     Args:
         columns: their names; those that start with a space are set to the right.
         rows: a cell for each column.
         fitted: fold long cells so that the table is as wide as the terminal.
+        drops: where folding is not enough, leave the last named columns out and say so, rather
+            than fold the first one; otherwise all are folded as narrow as it takes.
 
     Example:
         >>> print(table_text(("class", " images"), [("cat", "7"), ("dog", "12")], fitted=False))
@@ -66,16 +72,24 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, fitted:
     from rich.console import Console
     from rich.table import Table
 
+    cells = [[plain(row[i]) for row in rows] for i in range(len(columns))]
+    available = shutil.get_terminal_size().columns if fitted else WIDE
+    widths = fitted_widths([name.strip() for name in columns], cells, available, drops=drops)
     table = Table(box=None, pad_edge=False)
-    for name in columns:
-        justify: Literal["left", "right"] = "right" if name.startswith(" ") else "left"
-        table.add_column(name.strip(), justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*map(plain, row))
+    for i, width in widths.items():
+        justify: Literal["left", "right"] = "right" if columns[i].startswith(" ") else "left"
+        name = "\n".join(folded(columns[i].strip(), width))
+        table.add_column(name, justify=justify, overflow="fold", width=width)
+    for row in zip(*cells, strict=True):
+        table.add_row(*("\n".join(folded(row[i], width)) for i, width in widths.items()))
     text = io.StringIO()
-    width = shutil.get_terminal_size().columns if fitted else WIDE
-    Console(file=text, width=width, markup=False, highlight=False, emoji=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    Console(file=text, width=WIDE, markup=False, highlight=False, emoji=False).print(table)
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    dropped = [name.strip() for i, name in enumerate(columns) if i not in widths and name.strip()]
+    if dropped:
+        note = f"No room for: {', '.join(dropped)}. Widen the window, or take --json."
+        lines += ["", *folded(note, available)]
+    return "\n".join(lines)
 
 
 def plain(text: str) -> str:
