@@ -1,5 +1,7 @@
+import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,9 @@ from loupe.reporting.sections_classes import calibration, classes
 from loupe.reporting.sections_confusion import MOST_CLASSES, confusion
 from loupe.reporting.sections_data import data
 from loupe.reporting.sections_mistakes import gallery, pairs
-from loupe.reporting.sections_recipe import recipe
+from loupe.reporting.sections_recipe import command, recipe
 from loupe.reporting.sections_training import training
+from loupe.runs.run import Run
 
 HOSTILE = ("<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}")
 
@@ -25,7 +28,8 @@ HOSTILE = ("<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{
 def test_every_section_escapes_a_script_in_a_class_name(name: str, make_run: MakeRun) -> None:
     sources = [f"<script>alert(3)</script>/{i}.png" for i in range(90)]
     evaluation = simulate(HOSTILE, 90, wrong=0.3, sources=sources)
-    run = make_run(evaluation, command=("loupe", "train", "<script>alert(4)</script>"))
+    run = make_run(evaluation)
+    change_data(run, origin="<script>alert(4)</script>")
     section = SECTIONS[name](run, evaluation)
     written = section.title + section.html
     assert "<script" not in written
@@ -197,23 +201,35 @@ def test_every_setting_and_the_command_are_printed(make_run: MakeRun) -> None:
     evaluation = simulate()
     run = make_run(evaluation, learning_rate=0.0123, augmentation={"rotation": 7.5})
     text = words_of(recipe(run, evaluation).html)
-    assert "loupe train noise/ --epochs 3" in text
+    assert f"loupe train noise/ --recipe {run.folder.as_posix()}/recipe.toml" in text
     assert "learning rate 0.0123" in text
     assert "rotation 7.5" in text
     assert "16C3b" in text
 
 
-def test_a_run_from_python_is_repeated_by_its_recipe_file(make_run: MakeRun) -> None:
+def test_the_command_reads_the_data_as_the_run_did_and_has_a_folder_of_its_own(
+    make_run: MakeRun,
+) -> None:
     evaluation = simulate()
-    run = make_run(evaluation, command=("/notebooks/train.py",))
-    text = words_of(recipe(run, evaluation).html)
-    assert f"loupe train noise/ --recipe {run.folder.as_posix()}/recipe.toml" in text
+    run = make_run(evaluation, command=("loupe", "train", "x", "--epochs", "3", "--out", "taken"))
+    change_data(run, origin="/data/my photos", read_options={"size": 32, "bad_files": "skip"})
+    assert command(run) == (
+        f"loupe train '/data/my photos' --recipe {run.folder.as_posix()}/recipe.toml "
+        "--size 32 --bad-files skip"
+    )
 
 
-def test_an_argument_with_a_space_is_quoted_in_the_command(make_run: MakeRun) -> None:
-    evaluation = simulate()
-    run = make_run(evaluation, command=("loupe", "train", "my photos"))
-    assert "loupe train 'my photos'" in words_of(recipe(run, evaluation).html)
+def test_a_run_on_arrays_is_repeated_in_python(make_run: MakeRun) -> None:
+    run = make_run(simulate())
+    change_data(run, origin="")
+    assert command(run) == f"loupe.train(dataset, '{run.folder.as_posix()}/recipe.toml')"
+
+
+def change_data(run: Run, **values: Any) -> None:
+    """Change what the environment of a run says of its data."""
+    environment = run.environment
+    environment["data"] |= values
+    (run.folder / "environment.json").write_text(json.dumps(environment))
 
 
 def test_the_data_section_counts_each_split_and_class(make_run: MakeRun) -> None:

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 from loupe.examination.evaluation import Evaluation
@@ -32,17 +31,20 @@ def recipe(run: Run, evaluation: Evaluation) -> Section:
 
 
 def command(run: Run) -> str:
-    """Write the command that repeats the run.
+    """Write the command that repeats the run, into a folder of its own.
 
-    A run that was started from Python has no command of its own: its recipe file, which holds
-    every setting and the seed, is given to one.
+    The run's recipe file holds every setting and the seed, whatever the flags and defaults were
+    that it was started with. Data from memory have no place to read them from: there it is a line
+    of Python.
     """
-    program, *arguments = run.environment["command"] or [""]
-    if PurePath(program).stem == "loupe":
-        return shlex.join(["loupe", *arguments])
     data = run.environment["data"]
     recipe_file = (run.folder / RECIPE_FILE).as_posix()
-    return shlex.join(["loupe", "train", data["origin"] or data["name"], "--recipe", recipe_file])
+    if not data["origin"]:
+        return f"loupe.train(dataset, {recipe_file!r})"
+    words = ["loupe", "train", data["origin"], "--recipe", recipe_file]
+    for option, value in data.get("read_options", {}).items():
+        words += [f"--{option.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _groups(title: str, values: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
