@@ -163,6 +163,26 @@ def test_report_refuses_data_that_is_not_what_was_evaluated(loupe_command, digit
     assert "other test images" in result.err
 
 
+def test_data_that_has_moved_is_named_with_what_to_do(loupe_command):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (90, 8, 8), np.uint8)
+    np.savez("squares.npz", images=images, labels=np.arange(90) % 3)
+    assert loupe_command("train", "squares.npz", *QUICK, "--out", "mine").code == 0
+    Path("squares.npz").rename("moved.npz")
+    for verb in ("report", "evaluate"):
+        result = loupe_command(verb, "mine")
+        assert result.code == 2
+        assert "squares.npz, which is not there any more" in result.err
+        assert "with --data" in result.err
+    assert loupe_command("report", "mine", "--data", "moved.npz").code == 0
+    Path("mine/report.html").unlink()
+    result = loupe_command("train", "--resume", "mine")
+    assert result.code == 2
+    assert "loupe train DATA --resume mine" in result.err
+    assert "--data" not in result.err
+    assert loupe_command("train", "moved.npz", "--resume", "mine").code == 0
+
+
 def test_runs_lists_what_is_here(loupe_command, digits_run):
     shutil.copytree(digits_run, "runs/digits-logistic-1")
     shutil.copytree(digits_run, "runs/stopped-1")

@@ -128,6 +128,8 @@ def test_a_folder_that_holds_something_is_never_written_to(loupe_command):
         (["--optimizer", "adma"], "'adam'"),
         (["--epochs", "0"], "epochs = 0"),
         (["--network", "64C3-MPX"], "^^^"),
+        (["--epochs", "3", "--minutes", "1"], "both given"),
+        (["--epochs", "3", "--set", "minutes=1"], "both given"),
         (["--target", "acuracy=0.9"], "Did you mean 'accuracy'?"),
         (["--target", "accuracy=99.5"], "accuracy=0.995"),
         (["--resume", "runs/none"], "is no run"),
@@ -240,6 +242,18 @@ def test_ctrl_c_ends_with_a_model_measured_on_validation_images_and_130(tmp_path
     assert (run.folder / "report.html").exists()
     assert not (tmp_path / "runs").exists()
     assert "loupe train --resume run" in out
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_at_once_and_says_how_to_go_on(tmp_path):
+    process = _start(tmp_path, *LONG)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)  # two signals at once count as one; export and report take longer than this
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "loupe train --resume run" in err
 
 
 @pytest.mark.slow

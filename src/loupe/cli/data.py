@@ -1,5 +1,6 @@
 """The data of a verb: read, and said what it is."""
 
+from pathlib import Path
 from typing import Any
 
 import loupe
@@ -16,19 +17,31 @@ def read_data(what: str, screen: Screen, **read_options: Any) -> "loupe.Dataset"
 
 
 def read_again(
-    run: "loupe.Run", given: str | None, screen: Screen, **read_options: Any
+    run: "loupe.Run", given: str | None, screen: Screen, *, instead: str = "", **read_options: Any
 ) -> "loupe.Dataset":
     """Read what a run was trained on, or what is given instead, as it was read then.
 
+    Args:
+        run: the run.
+        given: what to read in place of what the run was trained on.
+        screen: where it is said what the data are.
+        instead: how the verb takes other data, as "--data"; empty where it takes none.
+        read_options: as of `loupe.read`, in place of those of then.
+
     Raises:
-        RunError: the run does not know where its data came from.
+        RunError: the run does not know where its data came from, or they are not there any more.
     """
     known = run.environment["data"]
     what = given or known["origin"]
     if not what:
         raise RunError(
             f"The run {run.folder} was trained on arrays in memory ('{known['name']}'), which are "
-            "gone. Save them as NPZ and name that file as the data."
+            f"gone.{f' Save them as NPZ and name that file with {instead}.' if instead else ''}"
+        )
+    if given is None and Path(what).is_absolute() and not Path(what).exists():
+        raise RunError(
+            f"The run {run.folder} was trained on {what}, which is not there any more. Bring it "
+            f"back{f', or say where it is now with {instead}' if instead else ''}."
         )
     return read_data(what, screen, **{**known["read_options"], **read_options})
 

@@ -93,7 +93,7 @@ def _read(
         raise RunError(
             "--size goes with --data: what the run was trained on is read as it was then."
         )
-    return read_again(run, None, screen, **reading)
+    return read_again(run, None, screen, instead="--data", **reading)
 
 
 def _divided(

@@ -1,6 +1,8 @@
 """`loupe train`: read, train, measure, report."""
 
-from collections.abc import Mapping
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from loupe.cli import options
 from loupe.cli.bad_files import write_bad_files
 from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
-from loupe.cli.screen import Screen
+from loupe.cli.screen import Screen, plain
 from loupe.cli.settings import given_only, parse_settings
 from loupe.errors import RecipeError, RunError
 
@@ -49,12 +51,17 @@ def train(
         optimizer=optimizer, network=network, activation=activation, validation=validation,
         minutes=minutes, device=device,
     )  # fmt: skip
+    if {"epochs", "minutes"} <= overrides.keys():
+        raise RecipeError(
+            "epochs and minutes were both given, and each says how long to train. Give one of them."
+        )
     if resume is None:
         reading = {"size": size, "bad_files": bad_files}
         asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
         if not no_test:
             require_ledger()
-        run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
+        with _saying_how_to_go_on(out):
+            run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
     else:
         if recipe or overrides or size or out:
             raise RecipeError(
@@ -68,8 +75,35 @@ def train(
             screen.say("The run was begun with --no-test: the test images are left alone.")
         if not no_test:
             require_ledger()
-        run, dataset = _go_on(resume, data, screen)
-    raise typer.Exit(conclude(run, dataset, targets, use_test=not no_test, screen=screen))
+        with _saying_how_to_go_on(resume):
+            run, dataset = _go_on(resume, data, screen)
+    with _saying_how_to_go_on(run.folder):
+        code = conclude(run, dataset, targets, use_test=not no_test, screen=screen)
+    raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(folder: Path | None) -> Iterator[None]:
+    """Say what to do after a Ctrl-C that ends everything at once; the exit code is typer's, 130."""
+    from loupe.runs.run import RECIPE_FILE, list_runs
+
+    before = {run.folder for run in list_runs()}
+    try:
+        yield
+    except KeyboardInterrupt:
+        if folder is None:  # the run's folder was chosen on the way
+            ours = [
+                run.folder
+                for run in list_runs()
+                if run.folder not in before and run.environment["command"] == sys.argv
+            ]
+            folder = ours[-1] if ours else None
+        if folder is not None and (folder / RECIPE_FILE).exists():
+            said = f"Interrupted. Go on with: loupe train --resume {folder}"
+        else:
+            said = "Interrupted before the training began: there is nothing to resume."
+        print(plain(said), file=sys.stderr)
+        raise
 
 
 def _begin(
@@ -118,7 +152,8 @@ def _go_on(folder: Path, data: str | None, screen: Screen) -> "tuple[loupe.Run, 
             f"The run {folder} has finished: there is nothing to resume. Its report is "
             f"{run.folder / REPORT_FILE}"
         )
-    dataset = read_again(run, data, screen)
+    again = f"loupe train DATA --resume {folder}"
+    dataset = read_again(run, data, screen, instead=again)
     if not is_trained:
         screen.say(f"Resuming {folder}")
         with watching(screen, run.recipe.members) as watch:

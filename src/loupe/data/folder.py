@@ -88,7 +88,7 @@ def assemble(
     faults = (*layout.faults, *decoded.faults)
     total = len(layout.paths) + len(layout.faults)
     skipped = stop_or_skip(name, faults, total, options.bad_files)
-    left_out = (f"{len(skipped):,} bad files were left out, as asked.",) if skipped else ()
+    left_out = (f"{len(skipped):,} bad files were left out.",) if skipped else ()
     return Dataset(
         name=name,
         images=decoded.images,
