@@ -26,6 +26,13 @@ def require_page_place(path: Path) -> None:
             f"{path} is there already and is no page that Loupe wrote: nothing is overwritten. "
             "Name another file with --html."
         )
+    try:
+        _write_on_trial(path.parent)
+    except OSError as error:
+        raise LoupeError(
+            f"--html {path}: {path.parent} cannot be written to: {error.strerror}. Name a file in "
+            "another folder."
+        ) from error
 
 
 def require_writable(folder: Path) -> None:
