@@ -34,9 +34,12 @@ from loupe.runs.history import Epoch, History, write_history
 from loupe.runs.lock import sole_writer
 from loupe.runs.run import (
     ENVIRONMENT_FILE,
+    EVALUATION_FILE,
     HISTORY_FILE,
     MODEL_FILE,
+    PREDICTIONS_FILE,
     RECIPE_FILE,
+    REPORT_FILE,
     WEIGHTS_FILE,
     Run,
     create_run,
@@ -206,6 +209,8 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
         },
     }
     with writing(run.folder):
+        for name in (MODEL_FILE, EVALUATION_FILE, PREDICTIONS_FILE, REPORT_FILE):
+            (run.folder / name).unlink(missing_ok=True)  # of what Ctrl-C had cut short
         write_json(run.folder / ENVIRONMENT_FILE, environment)
         write_bytes(run.folder / MODEL_FILE, finished.content)  # last: it makes the run finished
         run.log(f"finished after {trained:.1f} s of training")
