@@ -1,9 +1,12 @@
+import re
 from dataclasses import fields
 from typing import get_args
 
 import engine
+import hypothesis.strategies as st
 import pytest
 import torch
+from hypothesis import given, settings
 from torch import nn
 
 from loupe.errors import RecipeError
@@ -82,6 +85,34 @@ def test_a_layer_keeps_its_promised_shape_and_means_the_same_in_onnx(text, activ
         outputs = module(outputs)
         assert outputs.shape[1:] == promised
     engine.assert_parity(net, images)
+
+
+TOKENS = [
+    "4C3",
+    "3C3v",
+    "4C3b",
+    "4C3p2b",
+    "5C3/2",
+    "MP2",
+    "AP3/2",
+    "BN",
+    "DO.5",
+    "GAP",
+    "5N",
+    "6Nb",
+]
+BLOCKS = [f"R({token})" for token in ("4C3b", "4C3-5C3/2b", "DO.5-4C1", "5N")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS + BLOCKS), max_size=5), st.sampled_from(IMAGE_SHAPES))
+def test_layers_in_any_order_mean_the_same_in_onnx_or_are_refused_by_name(tokens, shape):
+    try:
+        net = engine.make_net("-".join(tokens), shape)
+    except RecipeError as error:
+        assert re.match(r"The (layer|block) \S+ ", str(error))
+        return
+    engine.assert_parity(net, engine.random_images(3, shape))
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

@@ -10,9 +10,11 @@ import tiny
 
 from loupe.data.read import read
 from loupe.errors import RunError, TrainingError
+from loupe.recipes.named import KINDS
 from loupe.recipes.recipe import changed
 from loupe.runs.lock import sole_writer
 from loupe.runs.run import open_run
+from loupe.training import train as training
 from loupe.training.train import resume, train
 
 
@@ -112,10 +114,48 @@ def test_a_run_ended_by_ctrl_c_goes_on_to_the_weights_of_an_undisturbed_one(
     assert len(run.history) == 3 and tiny.weights(run) == tiny.weights(whole)
 
 
+def test_what_was_said_of_the_model_that_was_cut_short_goes_with_it(
+    tiny_dataset, tmp_path, monkeypatch
+):
+    def press_at_8(progress):
+        if progress.step == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    run = train(tiny_dataset, tiny.recipe_of(), out=tmp_path / "run", watch=press_at_8)
+    for name in ("evaluation.json", "predictions.csv", "report.html"):
+        (run.folder / name).write_text("{}")
+    # Killed when the new figures are written and the new model is not.
+    monkeypatch.setattr(training, "write_bytes", dying_at_the_model(training.write_bytes))
+    with pytest.raises(tiny.Killed):
+        resume(run.folder, tiny_dataset)
+    assert not run.is_finished and run.evaluation is None
+    assert not list(run.folder.glob("report*")) and not list(run.folder.glob("predictions*"))
+    monkeypatch.undo()
+    assert resume(run.folder, tiny_dataset).is_finished
+
+
+def dying_at_the_model(write_bytes):
+    def write(path, content):
+        if path.name == "model.onnx":
+            raise tiny.Killed
+        write_bytes(path, content)
+
+    return write
+
+
 def test_two_processes_do_not_write_to_one_run(whole):
     refused = pytest.raises(RunError, match="Another process is training")
     with sole_writer(whole), refused, sole_writer(whole):
         raise AssertionError("held twice")
+
+
+def test_what_kind_the_data_is_of_is_decided_once(stopped, tiny_dataset, tmp_path, monkeypatch):
+    # 240 training images before validation is held out, 220 after.
+    monkeypatch.setitem(KINDS, "few", lambda dataset: len(dataset.train) < 230)
+    recipe = tiny.recipe_of(variants={"few": {"validation": 0.4, "epochs": 2}})
+    expected = train(tiny_dataset, recipe, out=tmp_path / "whole")
+    assert (expected.recipe.epochs, expected.card.evaluation["n"]) == (3, 20)
+    assert tiny.weights(resume(stopped(recipe), tiny_dataset)) == tiny.weights(expected)
 
 
 # ----------------------------------------------------------------------------- what is refused
