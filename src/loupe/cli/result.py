@@ -91,7 +91,8 @@ def _next_steps(run: Run, report: Path) -> list[str]:
     """What to do now: look at the mistakes, then train less or better."""
     steps = [f"Next: open {report}, which shows every mistake."]
     enough = verdict(run.history).enough_epochs
-    if enough:
+    # A falling learning rate needs all of its epochs: fewer would fall faster, not stop sooner.
+    if enough and run.recipe.schedule == "constant":
         steps.append(f"      --epochs {enough} would do: validation loss fell no further.")
     better = NEXT_RECIPE.get(run.recipe.name)
     if better:
