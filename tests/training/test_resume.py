@@ -50,8 +50,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights_and_figures(stopped, step, wh
     assert run.card.evaluation == whole.card.evaluation
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
-@pytest.mark.parametrize("network", ["8C3b-6C3p2b", "8C3-R(8C3b-12C3/2b)-GAP", "16Nb-DO.2"])
+@pytest.mark.parametrize(
+    ("optimizer", "network"),
+    [("muon", "8C3b-6C3p2b"), ("adamw", "8C3-R(8C3b-12C3/2b)-GAP"), ("sgd", "16Nb-DO.2")],
+)
 def test_a_stopped_run_of_any_network_and_optimizer_goes_on_to_the_same_weights(
     stopped, optimizer, network, tiny_dataset, tmp_path
 ):
