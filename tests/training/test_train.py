@@ -260,8 +260,9 @@ def test_the_best_epoch_is_kept_where_the_recipe_says_so(trained):
     assert tiny.weights(trained(keep="last", epochs=6)) != tiny.weights(best)
 
 
-def test_early_stopping_waits_as_long_as_the_recipe_says_and_keeps_the_best(trained):
-    run = trained(keep="best", epochs=50, patience=2)
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_early_stopping_waits_as_long_as_the_recipe_says_and_keeps_the_best(keep, trained):
+    run = trained(keep=keep, epochs=50, patience=2)
     (best,) = run.environment["best_epochs"]
     assert len(run.history) == best + 2
     assert tiny.weights(trained(epochs=best)) == tiny.weights(run)

@@ -61,7 +61,8 @@ class Recipe:
         augmentation: how training images are varied.
         validation: fraction of the training images kept for validation; 0: train on all of them,
             and do without early stopping, temperature and a checked outlier threshold.
-        patience: epochs without a better validation accuracy before stopping; 0: never stop early.
+        patience: epochs without a better validation accuracy before stopping, with the weights of
+            the best epoch; 0: never stop early.
         keep: weights of the "last" epoch, or of the "best" one on validation.
         test_shifts: also average the prediction over the image shifted by one pixel four ways.
         test_mirror: also average over the mirrored image; only where mirrored images keep their

@@ -135,7 +135,7 @@ def finish_epoch(member: Member, job: Job) -> Epoch:
     member.history.append(row)
     if row.val_accuracy > best:
         member.best_epoch = row.epoch
-        if job.recipe.keep == "best":
+        if job.recipe.keep == "best" or job.recipe.patience:
             tensors = member.evaluated.state_dict()
             member.best = {name: tensor.clone() for name, tensor in tensors.items()}
     return row
