@@ -79,6 +79,5 @@ def test_a_training_that_is_killed_ten_times_ends_with_the_same_weights(
     recipe = changed(EVERYTHING, {"optimizer": optimizer, "precision": precision})
     said = crash(recipe, kills=10, seed=1)
     assert said["same"] and not said["left"]
+    # Three kills at chosen moments, one of them in mid-write; where the others fall is chance.
     assert len(said["fell"]) == 13
-    assert any(place.startswith("network 2") for place in said["fell"])
-    assert any(place.endswith("writing") for place in said["fell"][3:])
