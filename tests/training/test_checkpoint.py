@@ -32,7 +32,7 @@ def test_a_restored_network_takes_the_same_next_steps(optimizer, network, job_of
     member = new_member(job, 0)
     for _ in range(7):
         run_step(member, job)
-    save_member(member, tmp_path / "member.safetensors")
+    save_member(member, tmp_path / "member.safetensors", job)
     other = new_member(job, 0)
     restore_member(other, tmp_path / "member.safetensors", job)
     for _ in range(6):
@@ -48,7 +48,7 @@ def test_a_restored_network_shares_nothing_with_the_file_or_the_first(job_of, tm
     job = job_of()
     member = new_member(job, 0)
     run_step(member, job)
-    save_member(member, tmp_path / "member.safetensors")
+    save_member(member, tmp_path / "member.safetensors", job)
     before = state_of(member)
     other = new_member(job, 0)
     restore_member(other, tmp_path / "member.safetensors", job)

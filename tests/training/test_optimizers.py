@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from loupe.networks.build import build
 from loupe.recipes.recipe import Optimizer, Recipe
-from loupe.training.optimizers import OPTIMIZERS, Muon, make_optimizers, orthogonalized, set_rate
+from loupe.training.optimizers import OPTIMIZERS, Adam, Muon, make_optimizers, orthogonalized
 
 NETWORK = "8C3b-8C3p2b-12N"
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -26,21 +26,25 @@ def net_of(recipe):
     return build(recipe, (1, 8, 8), 3, seed=0)
 
 
+def optimizers_of(net, recipe):
+    return make_optimizers(list(net.parameters()), recipe)
+
+
 def take_steps(net, optimizers, steps):
-    """Losses of each step on the same images."""
+    """Losses of each step on the same images; optimizers are torch's or ours."""
     losses = []
     for _ in range(steps):
         net.zero_grad()
         loss = functional.cross_entropy(net(IMAGES), LABELS)
         loss.backward()
         for optimizer in optimizers:
-            optimizer.step()
+            if isinstance(optimizer, torch.optim.Optimizer):
+                optimizer.step()
+            else:
+                with torch.no_grad():
+                    optimizer.step(1.0)
         losses.append(loss.item())
     return losses
-
-
-def groups_of(optimizers):
-    return [group for optimizer in optimizers for group in optimizer.param_groups]
 
 
 def test_every_optimizer_of_a_recipe_has_its_row():
@@ -51,7 +55,7 @@ def test_every_optimizer_of_a_recipe_has_its_row():
 def test_every_optimizer_lowers_the_loss(name):
     recipe = recipe_of(name, learning_rate=0.05 if name in ("sgd", "nesterov") else 0.01)
     net = net_of(recipe)
-    losses = take_steps(net, make_optimizers(net, recipe), 30)
+    losses = take_steps(net, optimizers_of(net, recipe), 30)
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -60,19 +64,20 @@ def test_every_optimizer_lowers_the_loss(name):
 def test_every_parameter_is_in_one_group(name, weight_decay):
     recipe = recipe_of(name, weight_decay=weight_decay)
     net = net_of(recipe)
-    grouped = [id(p) for group in groups_of(make_optimizers(net, recipe)) for p in group["params"]]
+    grouped = [id(p) for each in optimizers_of(net, recipe) for p in each.parameters]
     assert sorted(grouped) == sorted(id(p) for p in net.parameters())
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "muon"])
 def test_weight_decay_acts_on_matrices_and_filters_only(name):
-    recipe = recipe_of(name, weight_decay=0.1)
-    net = net_of(recipe)
-    for optimizer in make_optimizers(net, recipe):
-        for group in optimizer.param_groups:
-            # Muon sets the length of its filters itself.
-            decay = 0.1 if isinstance(optimizer, Muon) else group["weight_decay"]
-            assert {0.1 if p.ndim > 1 else 0.0 for p in group["params"]} == {decay}
+    moved = {}
+    for weight_decay in (0.0, 0.1):
+        recipe = recipe_of(name, weight_decay=weight_decay, momentum=0.0)
+        net = net_of(recipe)
+        take_steps(net, optimizers_of(net, recipe), 1)
+        moved[weight_decay] = [parameter.detach().clone() for parameter in net.parameters()]
+    for without, decayed in zip(moved[0.0], moved[0.1], strict=True):
+        assert torch.equal(without, decayed) == (without.ndim == 1)
 
 
 TORCHS = {
@@ -91,42 +96,51 @@ def test_an_optimizer_of_torch_takes_torchs_steps(name):
     plain = TORCHS[name]([{"params": [p for p in theirs.parameters() if p.ndim > 1]}])
     vectors = TORCHS[name]([{"params": [p for p in theirs.parameters() if p.ndim == 1]}])
     vectors.param_groups[0]["weight_decay"] = 0.0
-    given = take_steps(ours, make_optimizers(ours, recipe), 6)
+    given = take_steps(ours, optimizers_of(ours, recipe), 6)
     expected = take_steps(theirs, [plain, vectors], 6)
     assert given == pytest.approx(expected, rel=1e-3)
     for mine, right in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, right, rtol=1e-3, atol=1e-4)
 
 
-def test_a_set_rate_is_a_fraction_of_the_highest():
-    recipe = recipe_of("muon", muon_learning_rate=0.2)
-    optimizers = make_optimizers(net_of(recipe), recipe)
-    for factor in (0.5, 1.0, 0.1):
-        set_rate(optimizers, factor)
-        rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-        assert rates == [[0.01 * factor], [0.2 * factor]]
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_is_taken_at_a_fraction_of_the_highest_rate(name):
+    """A first step at half the rate goes half as far."""
+    recipe = recipe_of(name, learning_rate=0.001, muon_learning_rate=0.001)
+    moved = []
+    for factor in (1.0, 0.5):
+        net = net_of(recipe)
+        take_steps(net, optimizers_of(net, recipe), 1)  # brings Muon's filters to their length
+        before = [parameter.detach().clone() for parameter in net.parameters()]
+        with torch.no_grad():
+            for optimizer in optimizers_of(net, recipe):
+                optimizer.step(factor)
+        after = [parameter.detach() for parameter in net.parameters()]
+        moved.append([b - a for a, b in zip(after, before, strict=True)])
+    for whole, half in zip(*moved, strict=True):
+        torch.testing.assert_close(half, whole / 2, rtol=0.01, atol=1e-6)
 
 
 def test_muon_takes_the_filters_of_inner_convolutions_and_adamw_the_rest():
     recipe = recipe_of("muon")
     net = net_of(recipe)
-    adamw, muon = make_optimizers(net, recipe)
-    assert isinstance(adamw, torch.optim.AdamW) and isinstance(muon, Muon)
-    assert [p.shape for p in muon.param_groups[0]["params"]] == [(8, 8, 3, 3)]
+    adamw, muon = optimizers_of(net, recipe)
+    assert isinstance(adamw, Adam) and isinstance(muon, Muon)
+    assert [p.shape for p in muon.parameters] == [(8, 8, 3, 3)]
 
 
 def test_muon_without_inner_convolutions_is_adamw():
     recipe = recipe_of("muon")
     net = build(Recipe(name="mine", network="8C3-12N"), (3, 8, 8), 3, seed=0)
-    assert len(make_optimizers(net, recipe)) == 1
+    assert len(optimizers_of(net, recipe)) == 1
 
 
 def test_muon_keeps_the_length_of_its_filters():
     recipe = recipe_of("muon", muon_learning_rate=0.01)
     net = net_of(recipe)
-    optimizers = make_optimizers(net, recipe)
+    optimizers = optimizers_of(net, recipe)
     take_steps(net, optimizers, 3)
-    filters = optimizers[1].param_groups[0]["params"][0]
+    filters = optimizers[1].parameters[0]
     assert float(filters.detach().norm()) == pytest.approx(8**0.5, rel=0.02)
 
 
@@ -161,7 +175,7 @@ def test_muon_takes_its_step_along_the_orthogonalized_gradient():
     )
     filters.grad = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(1))
     before = copy.deepcopy(filters.detach())
-    Muon([filters], lr=0.1, momentum=0.6).step()
+    Muon([filters], 0.1, momentum=0.6).step(1.0)
     unit = before * (6**0.5 / before.norm())
     direction = orthogonalized(filters.grad.flatten(1)).view(6, 4, 3, 3)
     torch.testing.assert_close(filters.detach(), unit - 0.1 * direction)

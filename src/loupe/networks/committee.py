@@ -10,7 +10,8 @@ from torch.nn import functional
 from loupe.networks.build import Net
 from loupe.networks.graph import Graph
 
-SHIFTS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # rows and columns by which an image is moved
+# Rows and columns by which an image is moved: the two diagonals tell as much as all four ways.
+SHIFTS = ((1, 1), (-1, -1))
 
 
 class Committee(nn.Module):
@@ -18,7 +19,7 @@ class Committee(nn.Module):
 
     Args:
         nets: the members.
-        test_shifts: whether an image is also seen shifted by one pixel, four ways.
+        test_shifts: whether an image is also seen shifted by a pixel down right, and up left.
         test_mirror: whether each view is also seen mirrored.
     """
 

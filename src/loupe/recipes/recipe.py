@@ -64,7 +64,8 @@ class Recipe:
         patience: epochs without a better validation accuracy before stopping, with the weights of
             the best epoch; 0: never stop early.
         keep: weights of the "last" epoch, or of the "best" one on validation.
-        test_shifts: also average the prediction over the image shifted by one pixel four ways.
+        test_shifts: also average the prediction over the image shifted by a pixel down right, and
+            up left.
         test_mirror: also average over the mirrored image; only where mirrored images keep their
             label.
         seed: of everything random in training, the validation split included.

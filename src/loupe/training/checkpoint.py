@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from loupe.errors import RunError, TrainingError
 from loupe.files import write_bytes
+from loupe.training.optimizers import Optimizer
 
 FOLDER = "checkpoint"
 STATE_KEY = "loupe.state"
@@ -90,23 +89,17 @@ def load_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor]) -> N
 
 
 def optimizer_tensors(prefix: str, optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """Name what an optimizer remembers of each parameter."""
-    for index, memory in optimizer.state_dict()["state"].items():
-        for name, value in memory.items():
-            yield f"{prefix}.{index}.{name}", torch.as_tensor(value)
+    """Name what an optimizer remembers."""
+    for name, tensors in optimizer.memory.items():
+        for index, tensor in enumerate(tensors):
+            yield f"{prefix}.{name}.{index}", tensor
 
 
 def load_optimizer(prefix: str, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what an optimizer remembered."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for full_name, tensor in tensors.items():
-        if full_name.startswith(f"{prefix}."):
-            index, name = full_name.removeprefix(f"{prefix}.").split(".", 1)
-            parameter = parameters[int(index)]
-            if tensor.shape == parameter.shape:
-                # Fused steps walk through both in memory's order, whatever their strides say.
-                tensor = torch.empty_like(parameter).copy_(tensor)
-            state.setdefault(int(index), {})[name] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    """Put back what an optimizer remembered.
+
+    Into the tensors that it has: fused steps walk through them and the parameters in the order of
+    memory, whatever their strides say.
+    """
+    for full_name, tensor in optimizer_tensors(prefix, optimizer):
+        tensor.copy_(tensors[full_name])

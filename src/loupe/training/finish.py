@@ -80,13 +80,13 @@ def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: 
     card = _card(dataset, recipe, fingerprint)
     draft = read_back(write_model(committee, temperature, statistics, card))
     expected = probabilities_of(logits, temperature)
-    given, difference = check_parity(draft, images, expected)
+    given = draft.examine(images)
+    difference = check_parity(given.probabilities, expected)
     if held_out:
-        outlier = draft.examine(validation.images).outlier
         card = replace(
             card,
-            outlier_threshold=float(np.quantile(outlier, OUTLIER_QUANTILE)),
-            evaluation=_validation_figures(validation.labels, given[:held_out]),
+            outlier_threshold=float(np.quantile(given.outlier[:held_out], OUTLIER_QUANTILE)),
+            evaluation=_validation_figures(validation.labels, given.probabilities[:held_out]),
         )
     content = write_model(committee, temperature, statistics, card)
     return Finished(content, card, temperature, len(images), difference)

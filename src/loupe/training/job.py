@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
+from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.recipe import Recipe
 from loupe.runs.history import Epoch
 from loupe.training.device import Compute
@@ -50,17 +52,22 @@ class Job:
     background: float = 0.0
     checkpoint_seconds: float = 10.0
 
-    @property
+    @cached_property
     def batch_size(self) -> int:
         """Images in one step; all of them where there are fewer than the recipe's batch."""
         return min(self.recipe.batch_size, len(self.training))
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Full batches only: the few images left over, others in each epoch, wait for the next."""
         return len(self.training) // self.batch_size
 
-    @property
+    @cached_property
+    def varies(self) -> bool:
+        """Whether the recipe's augmentation changes anything."""
+        return self.recipe.augmentation != Augmentation()
+
+    @cached_property
     def num_steps(self) -> int:
         """Steps of one member."""
         return self.recipe.epochs * self.steps_per_epoch

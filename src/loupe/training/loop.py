@@ -20,8 +20,8 @@ from loupe.training.member import (
     refuse_divergence,
     restore_member,
     save_member,
+    settle,
 )
-from loupe.training.optimizers import set_rate
 from loupe.training.schedule import rate_factor
 from loupe.training.scores import NO_SCORES, scores, validate
 
@@ -53,13 +53,13 @@ def train_member(
         row = finish_epoch(member, job) if whole else None
         member.finished = _is_over(member, job)
         if interrupted := stop():
-            save_member(member, checkpoint)  # before the part of an epoch is scored as one
+            save_member(member, checkpoint, job)  # before the part of an epoch is scored as one
             row = row or finish_epoch(member, job)
         watch(Progress(index, member.step, job.num_steps, row))
         if interrupted:
             break
         if member.finished or time.monotonic() - saved >= job.checkpoint_seconds:
-            save_member(member, checkpoint)
+            save_member(member, checkpoint, job)
             saved = time.monotonic()
     if member.best:
         member.evaluated.load_state_dict(member.best)
@@ -80,43 +80,38 @@ def run_step(member: Member, job: Job) -> None:
     chosen = member.order[taken : taken + size]
     labels = job.training.labels.index_select(0, chosen)
     inputs = _inputs(job, member, chosen)
-    logits, losses = _backward(member, job, inputs, labels)
-    set_rate(member.optimizers, rate_factor(recipe, member.step, job.num_steps))
-    for optimizer in member.optimizers:
-        optimizer.step()
+    member.logits[taken : taken + size] = _backward(member, job, inputs, labels)
+    factor = rate_factor(recipe, member.step, job.num_steps)
+    with torch.no_grad():
+        for optimizer in member.optimizers:
+            optimizer.step(factor)
     member.step += 1
     is_due = member.step % EMA_INTERVAL == 0 or member.step < EMA_INTERVAL  # a run may be as short
     if member.average is not None and is_due:
         _update_average(member.average, member.net, recipe.ema, member.step)
-    _record(member, chosen, logits, losses)
     member.seconds += time.perf_counter() - began
 
 
-def _backward(member: Member, job: Job, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Leave the gradient in every parameter; give logits `[n k]` and each image's loss `[n]`."""
+def _backward(member: Member, job: Job, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Leave the gradient in every parameter; give the logits, `[n k]`."""
     smoothing = job.recipe.label_smoothing
-    if member.is_plain_dense:
-        return dense_gradients(member.net, inputs, labels, smoothing, job.compute.bf16)
+    if member.dense:
+        return dense_gradients(member.dense, inputs.flatten(1), labels, smoothing)
     for parameter in member.net.parameters():
         parameter.grad = None
     with job.compute.autocast():
-        logits = member.net(inputs).float()
-    losses = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-    losses.mean().backward()  # type: ignore[no-untyped-call]  # torch's own
-    return logits, losses
-
-
-def _record(member: Member, chosen: Tensor, logits: Tensor, losses: Tensor) -> None:
-    """Keep what was seen of each image on the device; nothing waits for it."""
-    member.losses.index_copy_(0, chosen, losses.detach())
-    member.guesses.index_copy_(0, chosen, logits.detach().argmax(1))
+        logits: Tensor = member.net(inputs).float()
+    loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    return logits.detach()
 
 
 def finish_epoch(member: Member, job: Job) -> Epoch:
     """Score training images as they were last seen, and validation images; add the row."""
     number = (member.step - 1) // job.steps_per_epoch
-    seen = member.losses != UNSEEN  # a loss that is no number counts, and shows
+    settle(member, job)
     refuse_divergence(member)
+    seen = member.losses != UNSEEN
     loss = float(member.losses[seen].mean())
     labels = job.training.labels[seen]
     learnt = scores(member.guesses[seen], labels, loss, job.num_classes)
@@ -152,6 +147,8 @@ def _is_over(member: Member, job: Job) -> bool:
 def _inputs(job: Job, member: Member, chosen: Tensor) -> Tensor:
     """The network's input for the chosen images: `[n c h w]`, 0..1, varied as the recipe says."""
     device = job.compute.device
+    if member.rows is not None:
+        return member.rows.index_select(0, chosen)
     images = job.training.images.index_select(0, chosen)
     seed = seed_of(job.recipe, member.index, f"step {member.step}")
     if member.uses_dropout:
