@@ -62,6 +62,14 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name():
         recipe("balancd")
 
 
+def test_settings_can_be_changed_as_a_recipe_is_taken():
+    mine = recipe("mlp-300-100", epochs=3, augmentation={"rotation": 5})
+    assert (mine.epochs, mine.augmentation.rotation) == (3, 5)
+    assert mine.network == recipe("mlp-300-100").network
+    with pytest.raises(RecipeError, match="'epoch' is no setting. Did you mean 'epochs'"):
+        recipe("fast", epoch=3)
+
+
 def test_a_name_that_ends_in_toml_is_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('network = "300N"\n')

@@ -141,16 +141,28 @@ NAMED: dict[str, Recipe] = {
 }
 
 
-def recipe(name: str | os.PathLike[str]) -> Recipe:
+def recipe(name: str | os.PathLike[str], **settings: Any) -> Recipe:
     """Give a recipe by its name, or read it from a TOML file or a run's folder.
 
+    Args:
+        name: of a recipe, of a TOML file, or of a run's folder.
+        settings: what is to be otherwise in it: `recipe("fast", epochs=3)`.
+
     Raises:
-        RecipeError: there is neither a recipe nor a file of that name; the nearest is suggested.
+        RecipeError: there is neither a recipe nor a file of that name, or no such setting; the
+            nearest is suggested.
 
     Example:
         >>> recipe("mlp-300-100").network
         '300N-100N'
+        >>> recipe("mlp-300-100", epochs=3, augmentation={"rotation": 5}).epochs
+        3
     """
+    found = _found(name)
+    return changed(found, settings) if settings else found
+
+
+def _found(name: str | os.PathLike[str]) -> Recipe:
     text = os.fspath(name)
     if text in NAMED:
         return NAMED[text]

@@ -89,8 +89,7 @@ def train(
 
     Example:
         >>> import loupe, tempfile
-        >>> from loupe.recipes.recipe import changed
-        >>> short = changed(loupe.recipe("mlp-300-100"), {"epochs": 5})
+        >>> short = loupe.recipe("mlp-300-100", epochs=5)
         >>> run = loupe.train(loupe.read("digits"), short, out=tempfile.mkdtemp())
         >>> run.history[-1].val_accuracy > 0.5
         True
