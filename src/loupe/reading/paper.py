@@ -1,0 +1,137 @@
+"""The paper of a picture: its light, the colour axis that separates ink from it, the polarity.
+
+Everything here works on a reduced picture: light changes slowly, and a hundredth of the pixels say
+as much of it as all of them.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from loupe.arrays import Image
+from loupe.framing import Polarity
+
+Levels = Float32[np.ndarray, "y x c"]  # 0..255
+Depth = Float32[np.ndarray, "y x"]  # how far from the paper, on the side of the ink; paper is 0
+
+# Widths, in grey levels, of the weight that pixels far from the fitted paper lose: wide at first,
+# so that a strong gradient of light is not taken for ink.
+_TOLERANCES = (64.0, 48.0, 32.0, 20.0, 12.0, 12.0)
+_DARKEST_DIVISOR = 96.0  # grey levels; paper darker than this is no measure of the light
+
+
+@dataclass(frozen=True, eq=False)
+class Paper:
+    """What a picture looks like where nothing is drawn on it.
+
+    Attributes:
+        coefficients: of a quadratic surface over the picture, for each channel, `[6 c]`.
+        axis: weight of each channel in the direction from paper to ink.
+        polarity: whether the ink is lighter or darker than the paper.
+    """
+
+    coefficients: np.ndarray
+    axis: np.ndarray
+    polarity: Polarity
+
+    def levels(self, height: int, width: int) -> Levels:
+        """The paper itself, at any size: float32 `[y x c]`, 0..255."""
+        surface = surface_terms(height, width) @ self.coefficients
+        return surface.reshape(height, width, -1).clip(1, 255).astype(np.float32)
+
+    def depth(self, picture: Image) -> Depth:
+        """How far each pixel is from the paper along the axis, the light divided out."""
+        height, width = picture.shape[:2]
+        small = self.levels(min(height, 64), min(width, 64))
+        levels = _scaled(small @ self.axis, width, height)
+        light = np.maximum(_scaled(small @ np.abs(self.axis), width, height), 1)
+        light = np.maximum(light, _DARKEST_DIVISOR * float(np.abs(self.axis).sum()))
+        projected = cv2.transform(picture.astype(np.float32), self.axis[np.newaxis])
+        return np.asarray((projected.reshape(height, width) - levels) / light, np.float32)
+
+
+def find_paper(picture: Image) -> Paper:
+    """Fit the light on the paper, and find along which colours the ink leaves it.
+
+    Args:
+        picture: reduced to some 200 pixels.
+    """
+    pixels = picture.astype(np.float32)
+    coefficients = _fit_surface(pixels)
+    height, width, channels = pixels.shape
+    surface = (surface_terms(height, width) @ coefficients).reshape(pixels.shape).clip(1, 255)
+    deviation = ((pixels - surface) / np.maximum(surface, _DARKEST_DIVISOR)).astype(np.float32)
+    axis = _separating_axis(deviation.reshape(-1, channels))
+    depth = deviation @ axis
+    if _stroke_energy(-depth) > _stroke_energy(depth):
+        axis = -axis
+    polarity: Polarity = "light on dark" if axis.sum() > 0 else "dark on light"
+    return Paper(coefficients, axis, polarity)
+
+
+def surface_terms(height: int, width: int) -> np.ndarray:
+    """The terms of a quadratic surface at each pixel, `[height * width, 6]`; sides are -1..1."""
+    y, x = np.meshgrid(
+        (np.arange(height) + 0.5) * 2 / height - 1,
+        (np.arange(width) + 0.5) * 2 / width - 1,
+        indexing="ij",
+    )
+    y, x = y.ravel(), x.ravel()
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+def _fit_surface(pixels: Levels) -> np.ndarray:
+    """Fit the paper by reweighted least squares, from the colour of most of the border on."""
+    terms = surface_terms(*pixels.shape[:2])
+    values = pixels.reshape(-1, pixels.shape[2]).astype(np.float64)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    coefficients = np.zeros((6, pixels.shape[2]))
+    coefficients[0] = np.median(border, axis=0)
+    for tolerance in _TOLERANCES:
+        distance = np.abs(values - terms @ coefficients).max(axis=1)
+        weights = 1 / (1 + (distance / tolerance) ** 2) ** 2
+        weighted = terms * weights[:, np.newaxis]
+        # A little of the identity keeps pictures of one row or column solvable.
+        normal = weighted.T @ terms + 1e-6 * len(values) * np.eye(6)
+        coefficients = np.linalg.solve(normal, weighted.T @ values)
+    return coefficients
+
+
+def _separating_axis(deviation: np.ndarray) -> np.ndarray:
+    """Fisher's discriminant between paper and what is far from it; its weights sum to 1 in size."""
+    channels = deviation.shape[1]
+    if channels == 1:
+        return np.ones(1)
+    strength = np.abs(deviation).max(axis=1)
+    far = strength > max(np.percentile(strength, 99) / 2, 0.02)
+    if not far.any():
+        return np.full(channels, 1 / channels)
+    weight = strength[far] ** 2
+    ink = deviation[far]
+    # Deviations of both signs (shadows and highlights) must not cancel out.
+    main = np.linalg.eigh((ink * weight[:, None]).T @ ink)[1][:, -1]
+    sides = np.sign(ink @ main)
+    mean = ((ink * sides[:, None]) * weight[:, None]).sum(axis=0) / weight.sum()
+    near = deviation[strength <= np.median(strength) * 2]
+    noise = near.T @ near / max(len(near), 1) + 0.01**2 * np.eye(channels)
+    axis = np.linalg.solve(noise, mean)
+    return np.asarray(axis / np.abs(axis).sum())
+
+
+def _stroke_energy(depth: np.ndarray) -> float:
+    """How much of the depth is in structures narrower than a quarter of the picture."""
+    positive = np.maximum(depth, 0).astype(np.float32)
+    side = max(3, min(depth.shape) // 4 * 2 + 1)
+    hat = cv2.morphologyEx(
+        positive, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side))
+    )
+    return float((np.asarray(hat) ** 2).sum())
+
+
+def _scaled(values: np.ndarray, width: int, height: int) -> np.ndarray:
+    scaled = cv2.resize(
+        values.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
+    )
+    return np.asarray(scaled)

@@ -1,0 +1,96 @@
+"""The reader: from a picture to text, through ink, page and framing, by any classifier."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from loupe.arrays import Image, Images
+from loupe.classifier.classifier import Classifier
+from loupe.errors import DataError, did_you_mean
+from loupe.framing import Framing
+from loupe.reading.ink import find_ink
+from loupe.reading.page import Crop, find_lines
+from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
+from loupe.reading.setting import fit_frame, set_glyph
+
+LAYOUTS = ("auto", "single", "line", "page", "frame")
+
+
+def read_picture(
+    picture: Image, classifier: Classifier, layout: str = "auto", top: int = 3
+) -> Reading:
+    """Read a picture.
+
+    Args:
+        picture: uint8 `[h w c]`, as `open_picture` gives it.
+        classifier: the model that reads each glyph.
+        layout: "single" (all ink is one glyph), "line", "page", "auto" (any of these), or "frame":
+            the picture is already as the training images are.
+        top: how many guesses each glyph keeps.
+
+    Raises:
+        DataError: there is no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise DataError(
+            f"There is no layout {layout!r}; expected {', '.join(LAYOUTS)}."
+            f"{did_you_mean(layout, LAYOUTS)}"
+        )
+    framing = Framing.from_dict(classifier.card.framing)
+    height, width = picture.shape[:2]
+    if layout == "frame" or framing.kind == "none":
+        frames = fit_frame(picture, classifier.image_shape)[np.newaxis]
+        glyphs = _glyphs([(0, 0, width, height)], [0], frames, classifier, top)
+        return Reading(text_of(glyphs), glyphs, (width, height), "frame")
+    ink = find_ink(picture)
+    lines = find_lines(ink, layout)
+    crops = [crop for line in lines for crop in line]
+    numbers = [number for number, line in enumerate(lines) for _ in line]
+    frames = _frames(crops, framing, classifier.image_shape)
+    boxes = [_in_picture(crop, ink.scale) for crop in crops]
+    glyphs = _glyphs(boxes, numbers, frames, classifier, top)
+    return Reading(text_of(glyphs), glyphs, (width, height), _found(lines), ink.notes)
+
+
+def _frames(crops: Sequence[Crop], framing: Framing, shape: tuple[int, int, int]) -> Images:
+    frames = [set_glyph(crop.cover, framing, shape) for crop in crops]
+    return np.stack(frames) if frames else np.empty((0, *shape), np.uint8)
+
+
+def _glyphs(
+    boxes: Sequence[tuple[int, int, int, int]],
+    lines: Sequence[int],
+    frames: Images,
+    classifier: Classifier,
+    top: int,
+) -> tuple[Glyph, ...]:
+    output = classifier.examine(frames)
+    threshold = classifier.card.outlier_threshold
+    names = classifier.class_names
+    glyphs = []
+    for i, probabilities in enumerate(output.probabilities):
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        outlier = float(output.outlier[i])
+        refused = threshold is not None and outlier > threshold
+        glyphs.append(
+            Glyph(
+                boxes[i],
+                REFUSED if refused else names[best[0]],
+                tuple((names[k], float(probabilities[k])) for k in best),
+                outlier,
+                frames[i],
+                lines[i],
+            )
+        )
+    return tuple(glyphs)
+
+
+def _in_picture(crop: Crop, scale: float) -> tuple[int, int, int, int]:
+    left, top, width, height = (round(side / scale) for side in crop.box)
+    return left, top, width, height
+
+
+def _found(lines: Sequence[Sequence[Crop]]) -> str:
+    if len(lines) > 1:
+        return "page"
+    return "single" if sum(map(len, lines)) <= 1 else "line"

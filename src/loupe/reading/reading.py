@@ -1,0 +1,66 @@
+"""The `Reading`: what was read in one picture, and each glyph of it with what the model saw."""
+
+from dataclasses import dataclass
+
+from loupe.arrays import Image
+
+REFUSED = "?"
+
+
+@dataclass(frozen=True, eq=False)
+class Glyph:
+    """One glyph of a picture.
+
+    Attributes:
+        box: left, top, width and height in pixels of the picture as it was given, turned as its
+            EXIF data says.
+        label: the name of its class, or `?` where it is none of the classes.
+        guesses: class names with their probabilities, best first.
+        outlier: how far it is from the training images of its class; compare it with the
+            threshold in the model's card.
+        frame: what the model saw, uint8 `[h w c]`.
+        line: the line that it stands in, counted from 0.
+    """
+
+    box: tuple[int, int, int, int]
+    label: str
+    guesses: tuple[tuple[str, float], ...]
+    outlier: float
+    frame: Image
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What was read in one picture.
+
+    Attributes:
+        text: the labels in reading order, `?` for refused glyphs, a line break between lines.
+        glyphs: the same, one by one.
+        size: width and height of the picture, in pixels.
+        layout: "single", "line", "page" or "frame": as was asked, or as was found.
+        notes: what was noticed and done on the way, in plain words.
+    """
+
+    text: str
+    glyphs: tuple[Glyph, ...]
+    size: tuple[int, int]
+    layout: str
+    notes: tuple[str, ...] = ()
+
+
+def text_of(glyphs: tuple[Glyph, ...]) -> str:
+    """Join the labels of glyphs that are in reading order.
+
+    Example:
+        >>> import numpy as np
+        >>> frame = np.zeros((1, 1, 1), np.uint8)
+        >>> text_of(tuple(Glyph((0, 0, 1, 1), label, (), 0.0, frame, line)
+        ...               for label, line in [("4", 0), ("?", 0), ("2", 1)]))
+        '4?\\n2'
+    """
+    text, line = "", None
+    for glyph in glyphs:
+        text += ("\n" if line is not None and glyph.line != line else "") + glyph.label
+        line = glyph.line
+    return text

@@ -1,0 +1,178 @@
+"""Setting a crop as the training images are set: their stroke width, box, centre and polarity.
+
+This is the other half of `loupe.framing`: what was measured there is reproduced here.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from loupe.arrays import Image
+from loupe.data.sizes import fit
+from loupe.framing import Framing, stroke_widths
+
+Cover = UInt8[np.ndarray, "rows columns"]  # share of a pixel that is ink, 0 paper .. 255 ink
+Shape = tuple[int, int, int]  # height, width, channels
+Mask = Bool[np.ndarray, "y x"]
+Soft = Float32[np.ndarray, "y x"]
+
+# Pixels of a glyph's raster to a pixel of the frame: offsets of an eighth of a pixel can be drawn.
+_FINENESS = 8
+_EDGE = 128  # cover at the edge of a stroke
+
+
+def set_glyph(cover: Cover, framing: Framing, shape: Shape) -> Image:
+    """Set the ink of one glyph as the training images are set.
+
+    Strokes thinner or thicker than nine in ten of the training images' are brought to their
+    range; the box, its centre, the polarity and the contrast are those of the training images.
+
+    Args:
+        cover: the glyph's ink, without that of its neighbours.
+        framing: how the training images are set.
+        shape: height, width and channels of the model's images.
+
+    Example:
+        >>> from loupe.framing import measure_framing
+        >>> images = np.zeros((40, 12, 12, 1), np.uint8)
+        >>> images[:, 2:10, 5:7] = 255  # a bar, 8 high and 2 wide
+        >>> bar = np.zeros((300, 100), np.uint8)
+        >>> bar[20:260, 60:80] = 255
+        >>> frame = set_glyph(bar, measure_framing(images), (12, 12, 1))
+        >>> np.argwhere(frame > 128)[[0, -1], :2].tolist()
+        [[2, 5], [9, 6]]
+    """
+    if framing.kind == "none" or not cover.any():
+        return _coloured(_fitted(cover, shape), framing, shape)
+    if framing.kind == "frame":
+        return _coloured(_placed(_boxed(cover, 1), framing, shape), framing, shape)
+    strokes = _with_training_stroke(_enlarged(cover, framing), framing)
+    return _coloured(_placed(_boxed(strokes, _EDGE), framing, shape), framing, shape)
+
+
+def fit_frame(picture: Image, shape: Shape) -> Image:
+    """Fit a picture into the model's images as it is: aspect kept, colours made theirs.
+
+    Example:
+        >>> fit_frame(np.full((56, 28, 3), 9, np.uint8), (28, 28, 1)).shape
+        (28, 28, 1)
+    """
+    height, width, channels = shape
+    fitted = fit(picture, height, width)
+    if channels == 1 and picture.shape[2] == 3:
+        return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY), np.uint8)[..., np.newaxis]
+    return fitted if fitted.shape[2] == channels else fitted.repeat(channels, axis=2)
+
+
+def _enlarged(cover: Cover, framing: Framing) -> Mask:
+    """The glyph's shape, `_FINENESS` times as large as in the frame, with a pixel around it."""
+    tight = _boxed(cover, _EDGE)
+    factor = _FINENESS * framing.longer_side / max(tight.shape)
+    height, width = (max(1, round(side * factor)) for side in tight.shape)
+    padded = np.pad(tight, 1)
+    # Enlarging by cubic interpolation leaves no stairs where the picture is coarse.
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    size = (round(width * (1 + 2 / tight.shape[1])), round(height * (1 + 2 / tight.shape[0])))
+    fine = cv2.resize(padded, size, interpolation=method)
+    if factor > 1:
+        fine = cv2.GaussianBlur(fine, (0, 0), 0.3 * factor)
+    return np.pad(np.asarray(fine) >= _EDGE, 1)
+
+
+def _with_training_stroke(shape: Mask, framing: Framing) -> Cover:
+    """Grow or thin a shape, so that its strokes are as wide as the training images' in its box."""
+    if not shape.any():
+        return np.full((1, 1), 255, np.uint8)
+    ink = shape.astype(np.uint8)
+    width = float(stroke_widths(ink[np.newaxis])[0])
+    rows, columns = _extent(shape)
+    size = max(rows[1] - rows[0], columns[1] - columns[0])
+    low, high = framing.stroke_width_range
+    now = framing.longer_side * width / size
+    wanted = min(max(now, low), high)
+    # Growing all strokes by d makes the box larger by d as well: the share of both is wanted.
+    change = (wanted * size - width * framing.longer_side) / (framing.longer_side - wanted)
+    if change >= 0:
+        return _grown(ink, change / 2)
+    return _thinned(ink, 1 + change / width, width)
+
+
+def _grown(ink: np.ndarray, radius: float) -> Cover:
+    margin = int(radius) + 2
+    padded = np.pad(ink, margin)
+    outside = cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return _soft(radius + 1 - outside)
+
+
+def _thinned(ink: np.ndarray, share: float, width: float) -> Cover:
+    """Keep the inner share of each stroke's width: nothing tears, since its ridge always stays."""
+    inside = cv2.distanceTransform(np.pad(ink, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    side = 2 * round(width / 2) + 1
+    ridge = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return _soft((inside - (1 - share) * ridge) * (inside > 0))
+
+
+def _soft(depth: np.ndarray) -> Cover:
+    """Cover from the depth inside a shape: a pixel's edge is as soft as a pixel."""
+    return (np.clip(depth, 0, 1) * 255).astype(np.uint8)
+
+
+def _boxed(cover: Cover, level: int) -> Cover:
+    """The part of a cover that holds all ink of a level, or of half the strongest if all is less."""
+    inside = cover >= min(level, max(1, int(cover.max()) // 2))
+    (top, bottom), (left, right) = _extent(inside)
+    return cover[top:bottom, left:right]
+
+
+def _extent(inside: Mask) -> tuple[tuple[int, int], tuple[int, int]]:
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
+
+
+def _placed(glyph: Cover, framing: Framing, shape: Shape) -> Cover:
+    """Shrink a glyph to the training images' box and place it where theirs are, on whole pixels."""
+    height, width = shape[:2]
+    longer = min(framing.longer_side, max(height, width))
+    factor = min(longer / max(glyph.shape), height / glyph.shape[0], width / glyph.shape[1])
+    rows, columns = (max(1, round(side * factor)) for side in glyph.shape)
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    small = np.asarray(cv2.resize(glyph, (columns, rows), interpolation=method), np.uint8)
+    strongest = max(1, int(small.max()))
+    small = (small.astype(np.float32) * (min(framing.contrast, 255) / strongest)).astype(np.uint8)
+    centre = _centre(small, framing)
+    frame = np.zeros((height, width), np.uint8)
+    top = _start(framing.centre[0] if framing.centring != "none" else height / 2, centre[0])
+    left = _start(framing.centre[1] if framing.centring != "none" else width / 2, centre[1])
+    top, left = min(max(top, 0), height - rows), min(max(left, 0), width - columns)
+    frame[top : top + rows, left : left + columns] = small
+    return frame
+
+
+def _start(wanted: float, own: float) -> int:
+    return round(wanted - own)
+
+
+def _centre(small: Cover, framing: Framing) -> tuple[float, float]:
+    rows, columns = small.shape
+    weights = small.astype(np.float64)
+    if framing.centring != "mass" or not weights.any():
+        return rows / 2, columns / 2
+    weights /= weights.sum()
+    return (
+        float(weights.sum(axis=1) @ (np.arange(rows) + 0.5)),
+        float(weights.sum(axis=0) @ (np.arange(columns) + 0.5)),
+    )
+
+
+def _fitted(cover: Cover, shape: Shape) -> Cover:
+    return fit(cover[..., np.newaxis], shape[0], shape[1])[..., 0]
+
+
+def _coloured(ink: Cover, framing: Framing, shape: Shape) -> Image:
+    """Draw ink on the training images' background, in their polarity."""
+    background = np.array(framing.background, np.int16)
+    signed = ink[..., np.newaxis].astype(np.int16)
+    if framing.polarity == "dark on light":
+        signed = -signed
+    frame = np.clip(background + signed, 0, 255).astype(np.uint8)
+    return frame if frame.shape[2] == shape[2] else frame[..., :1].repeat(shape[2], axis=2)
