@@ -197,7 +197,8 @@ def test_more_than_256_features_are_projected(finished, tiny_dataset):
 def test_principal_components_are_scikit_learns(n, d):
     generator = np.random.default_rng(0)
     points = generator.normal(size=(n, d)) * np.linspace(1, 5, d)
-    ours = principal_components(points - points.mean(0), MAX_FEATURES)
+    centered = (points - points.mean(0)).astype(np.float32)
+    ours = principal_components(centered, MAX_FEATURES)
     count = min(MAX_FEATURES, n - 1)
     theirs = sklearn.decomposition.PCA(count, svd_solver="full").fit(points).components_
     assert ours.shape == (d, count)
@@ -211,7 +212,7 @@ def test_components_of_very_many_features_hold_nearly_the_most_variance(monkeypa
     generator = np.random.default_rng(0)
     hidden = generator.normal(size=(1400, 400)) * np.geomspace(1, 0.01, 400)
     points = hidden @ generator.normal(size=(400, 1300))
-    points -= points.mean(0)
+    points = (points - points.mean(0)).astype(np.float32)
     found = principal_components(points, MAX_FEATURES)
     assert np.array_equal(found, principal_components(points, MAX_FEATURES))  # not left to chance
     monkeypatch.setattr(export, "EXACT_COMPONENTS", 2000)

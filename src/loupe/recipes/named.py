@@ -62,7 +62,8 @@ _BALANCED = changed(
     {
         "name": "balanced",
         "network": "32C5v/2b-64C3b-64C3p2b-128C3b-128C3p2b",
-        "epochs": 11,
+        "members": 2,
+        "epochs": 5,
         "learning_rate": 0.015,
         "focus": 0.4,
         "test_shifts": True,
@@ -78,7 +79,7 @@ _BALANCED = changed(
                 "augmentation": _STILL,
             },
             "tiny": {**_TINY, "test_shifts": False},
-            "few": {**_FEW, "epochs": 60},
+            "few": {**_FEW, "members": 1, "epochs": 60},
         },
     },
 )
@@ -87,7 +88,8 @@ _BEST = changed(
     _BALANCED,
     {
         "name": "best",
-        "members": 13,
+        "members": 16,
+        "epochs": 8,
         "variants": {
             **_BALANCED.variants,
             "objects": {

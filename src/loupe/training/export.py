@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32
 from onnx import TensorProto, ValueInfoProto, helper
 from torch import Tensor
 
@@ -48,11 +48,12 @@ def measure_features(features: Features, labels: Labels, num_classes: int) -> Fe
     arXiv:1807.03888).
     """
     center = projection = None
-    points = features.astype(np.float64)
-    if points.shape[1] > MAX_FEATURES:
-        center = points.mean(0)
-        projection = principal_components(points - center, MAX_FEATURES)
-        points = (points - center) @ projection
+    points = features
+    if features.shape[1] > MAX_FEATURES:
+        center = features.mean(0, dtype=np.float64).astype(np.float32)
+        projection = principal_components(features - center, MAX_FEATURES)
+        points = (features - center) @ projection
+    points = points.astype(np.float64)
     means = np.stack([points[labels == k].mean(0) for k in range(num_classes)])
     within = points - means[labels]
     covariance = within.T @ within / len(points)
@@ -60,16 +61,16 @@ def measure_features(features: Features, labels: Labels, num_classes: int) -> Fe
     floor = RIDGE * max(variance.mean(), 1e-12)
     whitening = directions / np.sqrt(variance.clip(0) + floor)
     return FeatureStatistics(
-        None if center is None else center.astype(np.float32),
-        None if projection is None else projection.astype(np.float32),
+        center,
+        projection,
         whitening.astype(np.float32),
         (means @ whitening).astype(np.float32),
     )
 
 
 def principal_components(
-    centered: Float64[np.ndarray, "n d"], count: int
-) -> Float64[np.ndarray, "d p"]:
+    centered: Float32[np.ndarray, "n d"], count: int
+) -> Float32[np.ndarray, "d p"]:
     """Directions of the largest spread, each of length 1.
 
     Of many features the directions are found at random and refined (Halko et al. 2011,
@@ -80,15 +81,16 @@ def principal_components(
     if min(n, d) > EXACT_COMPONENTS:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            sample = torch.from_numpy(centered).float()
-            directions = torch.svd_lowrank(sample, q=count)[2]
-        return directions.double().numpy()
-    if d <= n:
-        return np.ascontiguousarray(np.linalg.eigh(centered.T @ centered)[1][:, -count:])
-    values, vectors = np.linalg.eigh(centered @ centered.T)
-    kept = min(count, n - 1)
-    scale = np.sqrt(values[-kept:].clip(1e-12))
-    return np.ascontiguousarray(centered.T @ vectors[:, -kept:] / scale)
+            directions = torch.svd_lowrank(torch.from_numpy(centered), q=count)[2].numpy()
+    elif d <= n:
+        points = centered.astype(np.float64)
+        directions = np.linalg.eigh(points.T @ points)[1][:, -count:]
+    else:
+        points = centered.astype(np.float64)
+        values, vectors = np.linalg.eigh(points @ points.T)
+        kept = min(count, n - 1)
+        directions = points.T @ vectors[:, -kept:] / np.sqrt(values[-kept:].clip(1e-12))
+    return np.ascontiguousarray(directions, dtype=np.float32)
 
 
 def write_model(
