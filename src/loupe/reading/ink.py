@@ -128,7 +128,8 @@ def _otsu(depth: np.ndarray) -> float:
 def _levels(depth: np.ndarray) -> tuple[float, float]:
     """The depth of full ink, and the depth that the paper's noise reaches."""
     sample = depth.ravel()[:: max(1, depth.size // 200_000)]
-    noise = 1.4826 * float(np.median(np.abs(sample - np.median(sample))))
+    other_side = -sample[sample < 0]  # where no ink is
+    noise = float(np.percentile(other_side, 68)) if other_side.size else 0.0
     floor = max(4 * noise, _FAINTEST)
     strong = depth[depth > floor]
     if not strong.size:

@@ -116,7 +116,9 @@ def _lines(crops: Sequence[Crop], size: float) -> tuple[tuple[Crop, ...], ...]:
         cost = line_of.max() + spread + 0.5 * abs(slope)
         if cost < lowest:
             best, lowest = line_of, cost
-    lines = [[crop for crop, own in zip(crops, best, strict=True) if own == line]
-             for line in range(int(best.max()) + 1)]
+    lines = [
+        [crop for crop, own in zip(crops, best, strict=True) if own == line]
+        for line in range(int(best.max()) + 1)
+    ]
     lines.sort(key=lambda line: np.mean([crop.box[1] + crop.box[3] / 2 for crop in line]))
     return tuple(tuple(sorted(line, key=_middle)) for line in lines)

@@ -16,9 +16,12 @@ from loupe.framing import Polarity
 Levels = Float32[np.ndarray, "y x c"]  # 0..255
 Depth = Float32[np.ndarray, "y x"]  # how far from the paper, on the side of the ink; paper is 0
 
-# Widths, in grey levels, of the weight that pixels far from the fitted paper lose: wide at first,
-# so that a strong gradient of light is not taken for ink.
-_TOLERANCES = (64.0, 48.0, 32.0, 20.0, 12.0, 12.0)
+# How many terms of the surface are fitted, and how many grey levels from it a pixel may lie before
+# it loses its weight: few and many at first, so that neither ink nor a gradient leads astray.
+_ROUGH = ((1, 48.0), (3, 40.0), (3, 32.0))
+_CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15))  # shares of the ink's depth
+_LEAST_TOLERANCE = 6.0  # grey levels
+_STIFFNESS = 1e-2  # of the weight of all pixels
 _DARKEST_DIVISOR = 96.0  # grey levels; paper darker than this is no measure of the light
 
 
@@ -59,14 +62,16 @@ def find_paper(picture: Image) -> Paper:
         picture: reduced to some 200 pixels.
     """
     pixels = picture.astype(np.float32)
-    coefficients = _fit_surface(pixels)
-    height, width, channels = pixels.shape
-    surface = (surface_terms(height, width) @ coefficients).reshape(pixels.shape).clip(1, 255)
-    deviation = ((pixels - surface) / np.maximum(surface, _DARKEST_DIVISOR)).astype(np.float32)
-    axis = _separating_axis(deviation.reshape(-1, channels))
-    depth = deviation @ axis
+    terms = surface_terms(*pixels.shape[:2])
+    values = pixels.reshape(-1, pixels.shape[2])
+    coefficients = _roughly_fitted(terms, pixels)
+    surface = (terms @ coefficients).clip(1, 255)
+    deviation = ((values - surface) / np.maximum(surface, _DARKEST_DIVISOR)).astype(np.float32)
+    axis = _separating_axis(deviation)
+    depth = (deviation @ axis).reshape(pixels.shape[:2])
     if _stroke_energy(-depth) > _stroke_energy(depth):
         axis = -axis
+    coefficients = _closely_fitted(terms, values, coefficients, axis)
     polarity: Polarity = "light on dark" if axis.sum() > 0 else "dark on light"
     return Paper(coefficients, axis, polarity)
 
@@ -82,21 +87,50 @@ def surface_terms(height: int, width: int) -> np.ndarray:
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 
 
-def _fit_surface(pixels: Levels) -> np.ndarray:
-    """Fit the paper by reweighted least squares, from the colour of most of the border on."""
-    terms = surface_terms(*pixels.shape[:2])
-    values = pixels.reshape(-1, pixels.shape[2]).astype(np.float64)
+def _roughly_fitted(terms: np.ndarray, pixels: Levels) -> np.ndarray:
+    """Fit a plane, from the colour of most of the border on; what is far from it weighs little."""
+    values = pixels.reshape(-1, pixels.shape[2])
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     coefficients = np.zeros((6, pixels.shape[2]))
     coefficients[0] = np.median(border, axis=0)
-    for tolerance in _TOLERANCES:
+    for order, tolerance in _ROUGH:
         distance = np.abs(values - terms @ coefficients).max(axis=1)
-        weights = 1 / (1 + (distance / tolerance) ** 2) ** 2
-        weighted = terms * weights[:, np.newaxis]
-        # A little of the identity keeps pictures of one row or column solvable.
-        normal = weighted.T @ terms + 1e-6 * len(values) * np.eye(6)
-        coefficients = np.linalg.solve(normal, weighted.T @ values)
+        coefficients = _solved(terms, values, _weights(distance, tolerance), order)
     return coefficients
+
+
+def _closely_fitted(
+    terms: np.ndarray, values: np.ndarray, coefficients: np.ndarray, axis: np.ndarray
+) -> np.ndarray:
+    """Fit a quadratic surface to the side of the paper that the ink is not on.
+
+    Noise strays to both sides, ink and its soft edges to one (asymmetric least squares: Eilers,
+    "A perfect smoother", Analytical Chemistry 75, 2003).
+    """
+    for order, share in _CLOSE:
+        depth = (values - terms @ coefficients) @ axis
+        tolerance = max(share * float(np.percentile(depth, 98)), _LEAST_TOLERANCE)
+        distance = np.where(depth > 0, depth, -depth / 4)
+        coefficients = _solved(terms, values, _weights(distance, tolerance), order)
+    return coefficients
+
+
+def _weights(distance: np.ndarray, tolerance: float) -> np.ndarray:
+    weights: np.ndarray = 1 / (1 + (distance / tolerance) ** 2) ** 2
+    return weights
+
+
+def _solved(terms: np.ndarray, values: np.ndarray, weights: np.ndarray, order: int) -> np.ndarray:
+    """Weighted least squares with the first `order` terms; the others stay 0."""
+    weighted = terms[:, :order] * weights[:, np.newaxis]
+    # Bends that few pixels speak for are kept flat, and pictures of one row solvable.
+    stiffness = _STIFFNESS * weights.sum() * np.eye(order)
+    stiffness[0, 0] = 0
+    solution = np.zeros((6, values.shape[1]))
+    solution[:order] = np.linalg.solve(
+        weighted.T @ terms[:, :order] + stiffness, weighted.T @ values
+    )
+    return solution
 
 
 def _separating_axis(deviation: np.ndarray) -> np.ndarray:
@@ -131,7 +165,5 @@ def _stroke_energy(depth: np.ndarray) -> float:
 
 
 def _scaled(values: np.ndarray, width: int, height: int) -> np.ndarray:
-    scaled = cv2.resize(
-        values.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
-    )
+    scaled = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(scaled)
