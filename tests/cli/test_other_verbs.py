@@ -78,6 +78,21 @@ def test_evaluate_measures_every_image_of_other_data_fitted_to_the_model(loupe_c
     assert "fitted to 8x8" in result.out
 
 
+def test_evaluate_measures_data_with_a_single_image_of_each_class(loupe_command, digits_run):
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8), np.uint8)
+    np.savez("few.npz", images=images, labels=np.arange(10))
+    result = loupe_command("evaluate", digits_run, "--data", "few.npz", "--json")
+    assert result.code == 0, result.err
+    assert result.json["n"] == 10
+
+
+def test_evaluate_knows_a_runs_own_data_when_it_is_named(loupe_command, digits_run):
+    named = loupe_command("evaluate", digits_run, "--data", "digits", "--json").json
+    itself = loupe_command("evaluate", digits_run, "--json").json
+    assert named["n"] == itself["n"] == 359
+    assert named["metrics"] == itself["metrics"]
+
+
 def test_evaluate_keeps_to_the_test_split_that_other_data_brings(loupe_command, digits_run):
     generator = np.random.default_rng(0)
     parts = {

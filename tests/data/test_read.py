@@ -204,6 +204,17 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch, letters):
         read(path)
 
 
+def test_data_can_be_read_without_sealing_a_test_split():
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4), np.uint8)
+    labels = [0, 0, 0, 0, 0, 1]  # a class of one image has nothing to seal
+    with pytest.raises(DataError):
+        read((images, labels))
+    unsealed = read((images, labels), seal=False)
+    assert len(unsealed.train) == 6 and not len(unsealed.test)
+    assert not len(read("digits", seal=False).test)
+    assert read("digits", seal=False).read_options == {"seal": False}
+
+
 @pytest.mark.slow
 def test_mnist_is_the_same_from_keras_archive_and_from_a_csv(tmp_path, mnist):
     arrays = {

@@ -354,6 +354,17 @@ def test_an_empty_folder_is_taken(tiny_dataset, tmp_path):
     assert train(tiny_dataset, tiny.recipe_of(epochs=1), out=tmp_path).folder == tmp_path
 
 
+def test_batches_of_one_image_are_refused_where_layers_compare_the_images(tiny_dataset, tmp_path):
+    lonely = tiny.recipe_of(network="8C3-9Nb", batch_size=1)
+    with pytest.raises(RecipeError, match="batch_size = 1 on .* training images.*needs two"):
+        train(tiny_dataset, lonely, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_batches_of_one_image_train_where_no_layer_minds(trained):
+    assert len(trained(network="2C3b", batch_size=1, epochs=1).history) == 1
+
+
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_network_that_does_not_fit_is_refused_before_there_is_a_folder(
     trained, precision, tmp_path

@@ -83,7 +83,7 @@ def _read(
     if data is not None:
         height, width, _ = classifier.image_shape
         square: dict[str, Any] = {"size": height} if height == width else {}
-        return read_data(data, screen, **{**square, **reading})
+        return read_data(data, screen, **{**square, **reading, "seal": False})
     if run is None:
         raise RunError(
             f"{classifier.source} does not know where its data is: name some with --data, or give "
@@ -99,13 +99,18 @@ def _read(
 def _divided(
     dataset: "loupe.Dataset", classifier: "loupe.Classifier", split: Split, screen: Screen
 ) -> "loupe.Dataset":
-    """Hold out the training's validation images of its own data; fit other data to the model."""
-    from loupe.cli.other_data import all_as_test, fitted_to
+    """Hold out the training's validation images of its own data; fit other data to the model.
+
+    Other data is read unsealed: a class with a single image has nothing to seal, and can be
+    measured.
+    """
+    from loupe.cli.other_data import all_as_test, fitted_to, sealed
     from loupe.data.split import hold_out_validation
 
     card = classifier.card
-    if dataset.fingerprint == card.training_data["fingerprint"]:
-        return hold_out_validation(dataset, card.recipe["validation"], card.recipe["seed"])
+    own = sealed(dataset)
+    if own.fingerprint == card.training_data["fingerprint"]:
+        return hold_out_validation(own, card.recipe["validation"], card.recipe["seed"])
     before = len(dataset.notes)
     if split == "test":
         dataset = all_as_test(dataset)

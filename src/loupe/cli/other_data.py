@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from loupe.data.dataset import TEST, TRAIN, Dataset
+from loupe.data.dataset import TEST, Dataset
 from loupe.data.sizes import fit
 from loupe.data.split import seal_test
 from loupe.errors import DataError
@@ -29,13 +29,21 @@ def fitted_to(dataset: Dataset, shape: tuple[int, int, int]) -> Dataset:
     return replace(dataset, images=images, notes=tuple(notes))
 
 
+def sealed(dataset: Dataset) -> Dataset:
+    """Seal a test split as `read` does, or give the data as it is where that is impossible."""
+    try:
+        return seal_test(dataset)
+    except DataError:
+        return dataset
+
+
 def all_as_test(dataset: Dataset) -> Dataset:
-    """Mark every image as test, where the data brought no test split of its own.
+    """Mark every image as test, where the data brings no test split of its own.
 
     The fifth that `read` seals keeps a training honest. Of data that the model never saw, all
     images are as good.
     """
-    if brings_test(dataset):
+    if len(dataset.test):
         return dataset
     split = np.full(len(dataset), TEST, np.uint8)
     note = (
@@ -44,16 +52,3 @@ def all_as_test(dataset: Dataset) -> Dataset:
         "the figure: leave them out."
     )
     return replace(dataset, split=split, notes=(*dataset.notes, note))
-
-
-def brings_test(dataset: Dataset) -> bool:
-    """Whether the test images are the data's own, and not those that `read` sealed.
-
-    Sealing draws by the data's fingerprint, so drawing again gives the same images.
-    """
-    unsealed = np.where(dataset.split == TEST, np.uint8(TRAIN), dataset.split)
-    try:
-        again = seal_test(replace(dataset, split=unsealed))
-    except DataError:  # it could not have been sealed
-        return True
-    return not np.array_equal(again.split, dataset.split)

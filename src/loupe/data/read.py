@@ -72,6 +72,7 @@ def read(
     *,
     size: int | None = None,
     bad_files: BadFiles = "stop",
+    seal: bool = True,
 ) -> Dataset:
     """Read a data set by name, from a file or folder, or from arrays.
 
@@ -84,6 +85,7 @@ def read(
         size: height and width to fit larger or differing images to, in pixels; by default image
             files are fitted to their median size, at most 64, and arrays stay as they are.
         bad_files: "stop" names every bad file or row and reads nothing, "skip" leaves them out.
+        seal: False leaves the data without a test split where it brings none.
 
     Raises:
         DataError: there is no such data, or it makes no sense; says what to do.
@@ -96,7 +98,7 @@ def read(
     """
     options = _checked_options(size, bad_files)
     if not isinstance(what, (str, os.PathLike)):
-        return _finished(_read_arrays(what), size)
+        return _finished(_read_arrays(what), size, seal)
     given = os.fspath(what)
     if not given.strip():
         raise DataError(
@@ -116,7 +118,9 @@ def read(
     chosen: dict[str, Any] = {} if size is None else {"size": size}
     if bad_files != "stop":
         chosen["bad_files"] = bad_files
-    return replace(_finished(dataset, size), origin=origin, read_options=chosen)
+    if not seal:
+        chosen["seal"] = False
+    return replace(_finished(dataset, size, seal), origin=origin, read_options=chosen)
 
 
 def from_arrays(
@@ -161,10 +165,11 @@ def _checked_options(size: int | None, bad_files: BadFiles) -> ReadOptions:
     return ReadOptions(size, bad_files)
 
 
-def _finished(dataset: Dataset, size: int | None = None) -> Dataset:
+def _finished(dataset: Dataset, size: int | None = None, seal: bool = True) -> Dataset:
     """Do what every data set needs, whichever reader it came from."""
     require_integrity(dataset)
-    return seal_test(_fitted(dataset, size))
+    dataset = _fitted(dataset, size)
+    return seal_test(dataset) if seal else dataset
 
 
 def _fitted(dataset: Dataset, size: int | None) -> Dataset:

@@ -71,6 +71,8 @@ def prepare(dataset: Dataset, recipe: Recipe, checkpoint_seconds: float = 10.0) 
         checkpoint_seconds,
     )
     net = new_member(job, 0).net  # refuses a network that does not fit, before there is a folder
+    if job.batch_size == 1:
+        _refuse_lonely_images(job, net)
     if compute.bf16 and not _bf16_is_sound(job, net):
         job = replace(job, compute=replace(compute, bf16=False))
     if recipe.minutes is not None:
@@ -91,6 +93,23 @@ def _pile(dataset: Dataset, compute: Compute) -> Pile:
     images = torch.from_numpy(np.array(dataset.images.transpose(0, 3, 1, 2), order="C"))
     labels = torch.from_numpy(np.array(dataset.labels))
     return Pile(images.to(compute.device), labels.to(compute.device))
+
+
+def _refuse_lonely_images(job: Job, net: nn.Module) -> None:
+    """Refuse batches of one image where a layer compares the images of a batch.
+
+    Raises:
+        RecipeError: batch normalisation finds a single value for each of its channels.
+    """
+    try:
+        net(job.training.images[:1].float())
+    except ValueError as error:  # torch's: "Expected more than 1 value per channel when training"
+        raise RecipeError(
+            f"recipe '{job.recipe.name}': batch_size = {job.recipe.batch_size} on "
+            f"{len(job.training)} training images leaves one image to a step, and batch "
+            f"normalisation in {job.recipe.network} needs two. Set batch_size to 2 or more, or "
+            "leave the normalisation out."
+        ) from error
 
 
 def _bf16_is_sound(job: Job, net: nn.Module) -> bool:
