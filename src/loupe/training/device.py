@@ -35,6 +35,11 @@ class Compute:
         """The context in which the network runs forward."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
+    def wait(self) -> None:
+        """Wait until the device has done what it was given: a GPU works on while Python goes on."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
     @property
     def precision(self) -> str:
         """The precision by its name in the recipe."""

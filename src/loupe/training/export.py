@@ -109,15 +109,20 @@ def write_model(
     pixels = graph.add("Cast", "images", to=TensorProto.FLOAT)
     if all(net.takes_raw_pixels() for net in committee.members):
         nets = [net.for_raw_pixels() for net in committee.members]  # one pass over the pixels less
-        committee = Committee(nets, committee.test_shifts, committee.test_mirror)
+        views = committee.test_shifts, committee.test_mirror
+        committee = Committee(nets, *views, committee.rejects)
     else:
         pixels = graph.add("Mul", pixels, _scalar(graph, 1 / 255))
     inputs = graph.add("Transpose", pixels, perm=[0, 3, 1, 2])
-    logits, features = committee.write(graph, inputs)
+    logits, features, foreignness = committee.write(graph, inputs)
     if temperature != 1.0:
         logits = graph.add("Mul", logits, _scalar(graph, 1 / temperature))
     graph.add("Softmax", logits, output="probabilities", axis=1)
-    _write_features(graph, features, statistics)
+    features = _write_features(graph, features, statistics)
+    if foreignness is None:
+        _write_distance(graph, features, statistics)
+    else:
+        graph.add("Identity", foreignness, output="outlier")
     num_features = statistics.whitening.shape[0]
     model = graph.model(
         [
@@ -171,15 +176,17 @@ def probabilities_of(logits: Tensor, temperature: float) -> Probabilities:
     return result
 
 
-def _write_features(graph: Graph, features: str, statistics: FeatureStatistics) -> None:
-    """Write the outputs `features` and `outlier`."""
-    if statistics.projection is not None:
-        assert statistics.center is not None  # they come together
-        centered = graph.add("Sub", features, graph.constant(statistics.center))
-        projection = graph.constant(statistics.projection)
-        features = graph.add("MatMul", centered, projection, output="features")
-    else:
-        features = graph.add("Identity", features, output="features")
+def _write_features(graph: Graph, features: str, statistics: FeatureStatistics) -> str:
+    """Write the output `features`, projected where there are many; give its name."""
+    if statistics.projection is None:
+        return graph.add("Identity", features, output="features")
+    assert statistics.center is not None  # they come together
+    centered = graph.add("Sub", features, graph.constant(statistics.center))
+    return graph.add("MatMul", centered, graph.constant(statistics.projection), output="features")
+
+
+def _write_distance(graph: Graph, features: str, statistics: FeatureStatistics) -> None:
+    """Write the output `outlier` as the distance from the guessed class."""
     white = graph.add("MatMul", features, graph.constant(statistics.whitening))
     guess = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
     mean = graph.add("Gather", graph.constant(statistics.class_means), guess, axis=0)

@@ -108,6 +108,9 @@ def _backward(member: Member, job: Job, inputs: Tensor, labels: Tensor) -> Tenso
 
 def finish_epoch(member: Member, job: Job) -> Epoch:
     """Score training images as they were last seen, and validation images; add the row."""
+    began = time.perf_counter()
+    job.compute.wait()  # these seconds are the steps' too
+    member.seconds += time.perf_counter() - began
     number = (member.step - 1) // job.steps_per_epoch
     settle(member, job)
     refuse_divergence(member)
