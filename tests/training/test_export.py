@@ -274,3 +274,24 @@ def test_images_of_any_shape_and_colour_go_in_as_they_are_decoded(shape):
     inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     expected = predict_logits(committee, inputs, finishing.EXACT).softmax(1)
     np.testing.assert_allclose(classifier.predict(images), expected, atol=1e-5)
+
+
+# ------------------------------------------------------------------------------- rejecting
+
+
+@pytest.mark.parametrize(("members", "shifts"), [(1, False), (2, True)])
+def test_networks_that_reject_give_log_odds_as_outlier(tiny_dataset, members, shifts):
+    """Four logits for three classes: the last one is "none", and does not vote."""
+    recipe = tiny.recipe_of(network="8C3b-6C3p2b", validation=0.2)
+    nets = [build(recipe, (1, 8, 8), 4, seed) for seed in range(members)]
+    committee = Committee(nets, test_shifts=shifts, rejects=True).eval()
+    result = finish(committee, with_validation(tiny_dataset, recipe), recipe, "abc")
+    output = loads(result.content).examine(tiny_dataset.test.images)
+    images = torch.from_numpy(tiny_dataset.test.images.transpose(0, 3, 1, 2).copy())
+    with torch.inference_mode():
+        inputs = images.float().div(255)
+        expected = committee.foreignness(inputs).numpy()
+        votes = probabilities_of(committee(inputs), result.temperature)
+    np.testing.assert_allclose(output.outlier, expected, atol=1e-4)
+    np.testing.assert_allclose(output.probabilities, votes, atol=1e-5)
+    assert output.probabilities.shape[1] == 3

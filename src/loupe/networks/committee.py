@@ -21,14 +21,21 @@ class Committee(nn.Module):
         nets: the members.
         test_shifts: whether an image is also seen shifted by a pixel down right, and up left.
         test_mirror: whether each view is also seen mirrored.
+        rejects: whether the networks' last logit stands for "none of the classes". It does not
+            vote; its log-odds are what the model file says of how foreign an image is.
     """
 
     def __init__(
-        self, nets: Sequence[Net], test_shifts: bool = False, test_mirror: bool = False
+        self,
+        nets: Sequence[Net],
+        test_shifts: bool = False,
+        test_mirror: bool = False,
+        rejects: bool = False,
     ) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
         self.test_shifts, self.test_mirror = test_shifts, test_mirror
+        self.rejects = rejects
 
     @property
     def members(self) -> list[Net]:
@@ -37,6 +44,15 @@ class Committee(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits `[n k]`: of one network as they are, of several the log of their mean vote."""
+        logits = self._all_logits(inputs)
+        return logits[:, :-1] if self.rejects else logits
+
+    def foreignness(self, inputs: Tensor) -> Tensor:
+        """Log-odds of "none of the classes", `[n]`, of networks that were trained to reject."""
+        logits = self._all_logits(inputs)
+        return logits[:, -1] - logits[:, :-1].logsumexp(1)
+
+    def _all_logits(self, inputs: Tensor) -> Tensor:
         views = self._views(inputs)
         voices = len(self.members) * len(views)
         if voices == 1:
@@ -50,7 +66,7 @@ class Committee(nn.Module):
         return torch.cat([net.features(inputs) for net in self.members], dim=1)
 
     def write(self, graph: Graph, inputs: str) -> tuple[str, str]:
-        """Write the committee into a graph; give the names of its logits and its features."""
+        """Write the committee into a graph; give the names of all its logits and its features."""
         views = self._write_views(graph, inputs)
         voices = [net.write(graph, view) for net in self.members for view in views]
         features = [names[1] for names in voices[:: len(views)]]
@@ -60,6 +76,14 @@ class Committee(nn.Module):
             return voices[0][0], features[0]
         votes = [graph.add("Softmax", logits, axis=1) for logits, _ in voices]
         return graph.add("Log", graph.add("Mean", *votes)), features[0]
+
+    def write_rejection(self, graph: Graph, logits: str) -> tuple[str, str]:
+        """Part the logits of networks that reject: names of those that vote, of the foreignness."""
+        axis = graph.constant(np.array([1], np.int64))
+        classes = graph.slice(logits, (1,), (0,), (-1,), (1,))
+        none = graph.slice(logits, (1,), (-1,), (np.iinfo(np.int64).max,), (1,))
+        odds = graph.add("Sub", none, graph.add("ReduceLogSumExp", classes, axis, keepdims=1))
+        return classes, graph.add("Squeeze", odds, axis)
 
     def _views(self, inputs: Tensor) -> list[Tensor]:
         """The image as it is, then its other views."""

@@ -114,7 +114,10 @@ def write_model(
     else:
         pixels = graph.add("Mul", pixels, _scalar(graph, 1 / 255))
     inputs = graph.add("Transpose", pixels, perm=[0, 3, 1, 2])
-    logits, features, foreignness = committee.write(graph, inputs)
+    logits, features = committee.write(graph, inputs)
+    foreignness = None
+    if committee.rejects:
+        logits, foreignness = committee.write_rejection(graph, logits)
     if temperature != 1.0:
         logits = graph.add("Mul", logits, _scalar(graph, 1 / temperature))
     graph.add("Softmax", logits, output="probabilities", axis=1)

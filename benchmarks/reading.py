@@ -1,0 +1,183 @@
+"""How well pictures are read: practice pages fault by fault, and a folder of one's own pictures.
+
+    python benchmarks/reading.py [--model FILE] [--pages 100] [--faults shadow box] [--seed 0]
+                                 [--folder FOLDER]
+
+Each fault gets as many pages (`practice_pages`); a folder needs a labels.csv with the columns file,
+kind and label ("|" between lines). "Glyphs" is the share that was read: 1 - edits / glyphs, where
+edits turn what was read into what is written; "refused" are those read as "?". Rows are appended to
+results/reading.jsonl, the last run's table goes to results/reading.md.
+"""
+
+import argparse
+import csv
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from loupe.classifier.classifier import Classifier, load
+from loupe.examination.intervals import wilson
+from loupe.reading.picture import open_picture
+from loupe.reading.reader import read_picture
+from measuring import RESULTS, append
+from practice_pages import EVERYTHING, FAULTS, SEED, page
+
+PACKAGED = Path(__file__).parent.parent / "src" / "loupe" / "pretrained" / "mnist.onnx"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one picture.
+
+    Attributes:
+        name: of the picture.
+        kind: "single" or "string".
+        expected, read: lines divided by line breaks.
+        milliseconds: from pixels to text.
+    """
+
+    name: str
+    kind: str
+    expected: str
+    read: str
+    milliseconds: float
+
+
+Case = tuple[str, str, str, np.ndarray]  # name, kind, text, picture in RGB
+
+
+def main() -> None:
+    """Read all that was asked for, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=PACKAGED)
+    parser.add_argument("--pages", type=int, default=100, help="of each fault")
+    parser.add_argument("--faults", nargs="*", default=[*FAULTS, EVERYTHING])
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--folder", type=Path, help="pictures with labels.csv")
+    arguments = parser.parse_args()
+    classifier = load(arguments.model)
+    table = []
+    for fault in arguments.faults:
+        results = read_all(practice(fault, arguments.pages, arguments.seed), classifier)
+        table.append(summary(fault, results))
+        print(as_line(table[-1]), flush=True)
+    if arguments.folder:
+        results = read_all(folder_cases(arguments.folder), classifier)
+        for kind in ("single", "string"):
+            own = [result for result in results if result.kind == kind]
+            table.append(summary(f"{arguments.folder.name}, {kind}", own))
+            print(as_line(table[-1]), flush=True)
+        for result in results:
+            if result.read != result.expected:
+                print(f"{result.name}: {result.expected!r} was read as {result.read!r}")
+    model = {"model": arguments.model.name, "bytes": classifier.size_bytes, "seed": arguments.seed}
+    append("reading", {**model, "created": classifier.card.created, "rows": table})
+    (RESULTS / "reading.md").write_text(as_table(table), encoding="utf-8")
+
+
+def practice(fault: str, count: int, seed: int) -> Iterator[Case]:
+    """Compose the pages of one fault."""
+    for number in range(count):
+        made = page(fault, number, seed)
+        kind = "single" if made.layout == "single" else "string"
+        yield f"{fault} {number}", kind, made.text, cv2.cvtColor(made.picture, cv2.COLOR_BGR2RGB)
+
+
+def folder_cases(folder: Path) -> Iterator[Case]:
+    """Give the pictures of a folder that its labels.csv names."""
+    with open(folder / "labels.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            picture = open_picture(folder / row["file"])
+            yield row["file"], row["kind"], row["label"].replace("|", "\n"), picture
+
+
+def read_all(cases: Iterable[Case], classifier: Classifier) -> list[Result]:
+    """Read pictures; one that ends in an error counts as read as nothing."""
+    results = []
+    for name, kind, text, picture in cases:
+        began = time.perf_counter()
+        try:
+            read = read_picture(picture, classifier, "auto").text
+        except Exception as error:  # a benchmark counts what fails, and says it
+            print(f"{name}: {type(error).__name__}: {error}")
+            read = ""
+        results.append(Result(name, kind, text, read, 1000 * (time.perf_counter() - began)))
+    return results
+
+
+def summary(name: str, results: Sequence[Result]) -> dict[str, Any]:
+    """Count what was read: glyphs, whole texts, refusals, each with its n and interval."""
+    glyphs = sum(len(_flat(result.expected)) for result in results)
+    wrong = sum(
+        min(edits(_flat(r.expected), _flat(r.read)), len(_flat(r.expected))) for r in results
+    )
+    exact = sum(result.read == result.expected for result in results)
+    lines = [pair for result in results for pair in _lines(result)]
+    return {
+        "pictures": name,
+        "glyphs": _share(glyphs - wrong, glyphs),
+        "texts": _share(exact, len(results)),
+        "lines": _share(sum(a == b for a, b in lines), len(lines)),
+        "refused": sum(result.read.count("?") for result in results),
+        "milliseconds": float(np.median([result.milliseconds for result in results])),
+    }
+
+
+def edits(first: str, second: str) -> int:
+    """Count the fewest insertions, deletions and replacements between two texts (Levenshtein).
+
+    >>> edits("1234", "124?")
+    2
+    """
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(second, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def as_line(row: dict[str, Any]) -> str:
+    """Write one row of the table."""
+    shares = [
+        f"{100 * row[key]['value']:.1f} ({100 * row[key]['low']:.1f}-{100 * row[key]['high']:.1f}) "
+        f"of {row[key]['n']}"
+        for key in ("glyphs", "lines", "texts")
+    ]
+    return f"| {row['pictures']} | {' | '.join(shares)} | {row['refused']} |"
+
+
+def as_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Write the table: shares in %, with 95 % Wilson intervals."""
+    head = [
+        "| pictures | glyphs read, % | lines read exactly, % | texts read exactly, % | refused |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *map(as_line, rows)]) + "\n"
+
+
+def _flat(text: str) -> str:
+    return text.replace("\n", "")
+
+
+def _lines(result: Result) -> Iterator[tuple[str, str]]:
+    """Each line as it is written, and the line that was read in its place."""
+    expected, read = result.expected.split("\n"), result.read.split("\n")
+    for number, line in enumerate(expected):
+        yield line, read[number] if number < len(read) else ""
+
+
+def _share(part: int, whole: int) -> dict[str, float]:
+    interval = wilson(part, whole)
+    return {
+        "value": part / max(whole, 1), "low": interval.low, "high": interval.high, "n": whole
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
