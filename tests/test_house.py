@@ -86,8 +86,8 @@ def test_every_room_has_its_place_in_the_order():
     linter = configparser.ConfigParser()
     linter.read(ROOT / ".importlinter")
     torchless = linter["importlinter:contract:torch"]["source_modules"].split()
-    rooms = {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or path.is_dir()}
-    rooms -= {"__init__", "__main__", "__pycache__", "py"}  # py.typed has the stem "py"
+    rooms = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in MODULES}
+    rooms -= {"__init__", "__main__"}
     assert {name.removeprefix("loupe.") for name in torchless} == rooms - set(TORCH_ROOMS)
 
 

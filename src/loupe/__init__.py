@@ -19,7 +19,9 @@ _HOMES = {
     "Classifier": "loupe.classifier.classifier",
     "Dataset": "loupe.data.dataset",
     "Evaluation": "loupe.examination.evaluation",
+    "Glyph": "loupe.reading.reading",
     "LoupeError": "loupe.errors",
+    "Reading": "loupe.reading.reading",
     "Recipe": "loupe.recipes.recipe",
     "Run": "loupe.runs.run",
     "check": "loupe.data.checks",
@@ -28,6 +30,7 @@ _HOMES = {
     "list_runs": "loupe.runs.run",
     "load": "loupe.classifier.classifier",
     "open_run": "loupe.runs.run",
+    "predict": "loupe.reading.predict",
     "read": "loupe.data.read",
     "recipe": "loupe.recipes.named",
     "resume": "loupe.training.train",
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
     from loupe.errors import LoupeError as LoupeError
     from loupe.examination.evaluation import Evaluation as Evaluation
     from loupe.examination.evaluation import evaluate as evaluate
+    from loupe.reading.predict import predict as predict
+    from loupe.reading.reading import Glyph as Glyph
+    from loupe.reading.reading import Reading as Reading
     from loupe.recipes.named import recipe as recipe
     from loupe.recipes.recipe import Recipe as Recipe
     from loupe.reporting.report import write_report as write_report

@@ -78,6 +78,25 @@ def append_line(path: Path, line: str) -> int:
         os.close(descriptor)
 
 
+def inert(text: str) -> str:
+    """Give text for a CSV cell that no spreadsheet takes for a formula: as OWASP advises.
+
+    It stands behind an apostrophe then. Numbers, and signs alone ("-" is a fine class name), do
+    nothing and stay as they are.
+
+    Example:
+        >>> inert("=1+1"), inert("-3"), inert("seven")
+        ("'=1+1", '-3', 'seven')
+    """
+    if len(text) < 2 or text[0] not in "=+-@\t\r\n":
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return "'" + text
+    return text
+
+
 def sha256(*parts: bytes | memoryview) -> str:
     """Hash the parts, one after the other, as hexadecimal SHA-256.
 

@@ -33,7 +33,7 @@ from loupe.examination.metrics import (
     top_guesses,
 )
 from loupe.examination.wording import counted, percent
-from loupe.files import write_bytes, write_json
+from loupe.files import inert, write_bytes, write_json
 from loupe.runs.ledger import enter_look, looks
 from loupe.runs.run import Run
 
@@ -320,7 +320,7 @@ def _listed(names: Sequence[str], most: int = 30) -> str:
 
 
 def _predictions(evaluation: Evaluation) -> str:
-    names = [_inert(name) for name in evaluation.dataset.class_names]
+    names = [inert(name) for name in evaluation.dataset.class_names]
     guesses = top_guesses(evaluation.probabilities, GUESSES)
     likely = np.take_along_axis(evaluation.probabilities, guesses, axis=1).tolist()
     missing = [""] * (2 * (GUESSES - guesses.shape[1]))  # two classes have no third guess
@@ -331,25 +331,11 @@ def _predictions(evaluation: Evaluation) -> str:
     for source, label, row, chances in zip(
         evaluation.sources, evaluation.labels.tolist(), guesses.tolist(), likely, strict=True
     ):
-        cells = [_inert(source), names[label]]
+        cells = [inert(source), names[label]]
         for guess, chance in zip(row, chances, strict=True):
             cells += (names[guess], f"{chance:.6g}")
         writer.writerow(cells + missing)
     return text.getvalue()
-
-
-def _inert(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: behind an apostrophe, as OWASP advises.
-
-    Numbers, and signs alone ("-" is a fine class name), do nothing and stay as they are.
-    """
-    if len(text) < 2 or text[0] not in "=+-@\t\r\n":
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return "'" + text
-    return text
 
 
 def _without_nan(content: Any) -> Any:

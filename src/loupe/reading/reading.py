@@ -1,6 +1,7 @@
 """The `Reading`: what was read in one picture, and each glyph of it with what the model saw."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from loupe.arrays import Image
 
@@ -29,6 +30,16 @@ class Glyph:
     frame: Image
     line: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain values, as `loupe predict --json` prints them: all but the frame."""
+        return {
+            "box": list(self.box),
+            "label": self.label,
+            "guesses": [{"label": name, "probability": sure} for name, sure in self.guesses],
+            "outlier": self.outlier,
+            "line": self.line,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Reading:
@@ -47,6 +58,21 @@ class Reading:
     size: tuple[int, int]
     layout: str
     notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain values, as `loupe predict --json` prints them."""
+        return {
+            "text": self.text,
+            "layout": self.layout,
+            "size": list(self.size),
+            "notes": list(self.notes),
+            "glyphs": [glyph.to_dict() for glyph in self.glyphs],
+        }
+
+    def _repr_html_(self) -> str:
+        from loupe.reading.display import reading_html  # Pillow and base64, in notebooks only
+
+        return reading_html(self)
 
 
 def text_of(glyphs: tuple[Glyph, ...]) -> str:
