@@ -9,6 +9,7 @@ from jaxtyping import Bool, UInt8
 from loupe.arrays import Image
 from loupe.framing import Polarity
 from loupe.reading.paper import Depth, find_paper
+from loupe.reading.ruling import without_ruling
 
 Cover = UInt8[np.ndarray, "y x"]  # share of the ink's full strength, 0 paper .. 255
 Mask = Bool[np.ndarray, "y x"]
@@ -59,14 +60,23 @@ def find_ink(picture: Image) -> Ink:
     paper = find_paper(small)
     depth = paper.depth(work)
     notes = ["light ink on dark"] if paper.polarity == "light on dark" else []
-    shade = _shade(paper.depth(small))
+    shade = _shade(depth, _narrowest(paper.depth(small)) * max(work.shape) / max(small.shape))
     if shade is not None:
         notes.append("shadows taken away")
-        depth -= cv2.resize(shade, depth.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        depth -= shade
     level, floor = _levels(depth)
-    cover = _cover(depth, level, floor)
-    steps = {"paper": paper.levels(*small.shape[:2]).astype(np.uint8), "ink": cover[..., None]}
-    return Ink(cover, max(work.shape) / max(picture.shape), paper.polarity, tuple(notes), steps)
+    drawn, ruling_notes = without_ruling(_drawn(depth, level, floor))
+    near = cv2.dilate(drawn, np.ones((3, 3), np.uint8))  # the soft edge around it
+    strength = (np.clip(depth / level, 0, 1) * 255).astype(np.uint8)
+    cover = strength * np.asarray(near, np.uint8)
+    steps = {"paper": paper.levels(*small.shape[:2]).astype(np.uint8), "ink": strength[..., None]}
+    return Ink(
+        cover,
+        max(work.shape) / max(picture.shape),
+        paper.polarity,
+        (*notes, *ruling_notes),
+        steps,
+    )
 
 
 def shrunk(picture: Image, side: int) -> Image:
@@ -80,40 +90,45 @@ def shrunk(picture: Image, side: int) -> Image:
     return np.asarray(small, np.uint8).reshape(size[1], size[0], -1)
 
 
-def _shade(depth: Depth) -> np.ndarray | None:
-    """What is deep and much wider than the strokes: shadows, dark edges; None without any."""
-    positive = np.maximum(depth, 0)
-    width = _stroke_width(positive)
-    side = 2 * round(2 * width) + 1
-    if side >= min(depth.shape):
+def _shade(depth: Depth, width: float) -> np.ndarray | None:
+    """What is deep and wider than the strokes, and reaches the border: shadows, dark edges.
+
+    Args:
+        depth: of the picture.
+        width: of the strokes, in pixels.
+    """
+    side = 2 * round(width) + 1
+    if side >= min(depth.shape) // 2:
         return None
+    levels = (np.clip(depth, 0, 1) * 255).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (side, side))
-    shade = np.asarray(cv2.morphologyEx(positive, cv2.MORPH_OPEN, kernel))
-    if shade.max() < _FAINTEST:
-        return None
-    return np.asarray(cv2.dilate(shade, np.ones((3, 3), np.uint8)))
-
-
-def _stroke_width(depth: np.ndarray) -> float:
-    """The width of the widest strokes that are no blocks at the border, in pixels."""
-    mask = (depth > max(_otsu(depth), _FAINTEST)).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    radii = np.zeros(count, np.float32)
-    np.maximum.at(radii, labels.ravel(), inside.ravel())
-    radii[0] = 0
-    sizes = stats[:, 2:4].max(axis=1)
+    shade = np.asarray(cv2.morphologyEx(levels, cv2.MORPH_OPEN, kernel), np.uint8)
+    wide = (shade > 255 * _FAINTEST).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
     edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    on_edge = np.bincount(edges, minlength=count) > 0.5 * sizes
-    strokes = ~on_edge & (sizes > 3)
-    strokes[0] = False
-    if not strokes.any():
-        return float(max(1.0, 2 * radii.max()))
-    lengths = stats[:, 4] / np.maximum(radii, 1)
-    order = np.argsort(radii[strokes])
-    reached = np.cumsum(lengths[strokes][order])
-    typical = radii[strokes][order][np.searchsorted(reached, reached[-1] * 0.75)]
-    return float(max(1.0, 2 * typical))
+    contact = np.bincount(edges, minlength=len(stats))
+    is_shade = contact > 0.4 * stats[:, 2:4].max(axis=1)
+    is_shade[0] = False
+    if not is_shade.any():
+        return None
+    return (shade * is_shade[labels]).astype(np.float32) / 255
+
+
+def _narrowest(depth: Depth) -> float:
+    """The width at which most of what is narrow and deep disappears: that of the strokes.
+
+    A granulometry: openings of growing size, until what they took away is half as deep as
+    anything.
+    """
+    levels = (np.clip(depth, 0, 1) * 255).astype(np.uint8)
+    few = max(12, levels.size // 1000)
+    deepest = np.partition(levels.ravel(), -few)[-few:].mean()
+    for side in (3, 5, 7, 11, 15, 21, 31, 45, 65, 91):
+        kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (side, side))
+        taken = np.asarray(cv2.morphologyEx(levels, cv2.MORPH_TOPHAT, kernel)).ravel()
+        if np.partition(taken, -few)[-few:].mean() > 0.5 * deepest:
+            return float(side)
+    return float(max(depth.shape))
 
 
 def _otsu(depth: np.ndarray) -> float:
@@ -139,12 +154,11 @@ def _levels(depth: np.ndarray) -> tuple[float, float]:
     return float(np.percentile(sure, 70)) if sure.size else float(strong.max()), floor
 
 
-def _cover(depth: np.ndarray, level: float, floor: float) -> Cover:
+def _drawn(depth: np.ndarray, level: float, floor: float) -> np.ndarray:
+    """Where there is ink, by hysteresis: weak ink counts where it hangs on sure ink."""
     weak = (depth > max(_WEAK * level, floor)).astype(np.uint8)
     _, labels = cv2.connectedComponents(weak, connectivity=8)
     sure = np.zeros(int(labels.max()) + 1, bool)
     sure[np.unique(labels[depth > max(_SURE * level, floor)])] = True
     sure[0] = False
-    kept = sure[labels].astype(np.uint8)
-    near = cv2.dilate(kept, np.ones((3, 3), np.uint8))  # the soft edge around it
-    return (np.clip(depth / level, 0, 1) * 255).astype(np.uint8) * near
+    return sure[labels].astype(np.uint8)
