@@ -8,6 +8,7 @@ from jaxtyping import Bool, UInt8
 
 from loupe.arrays import Image
 from loupe.framing import Polarity
+from loupe.reading.outer import find_page
 from loupe.reading.paper import Depth, find_paper
 from loupe.reading.ruling import without_ruling
 
@@ -57,13 +58,20 @@ def find_ink(picture: Image) -> Ink:
     """
     work = shrunk(picture, WORKING_SIDE)
     small = shrunk(work, _PAPER_SIDE)
+    page = find_page(small)
+    if page is not None:
+        work = _beyond_covered(work, page)
+        small = shrunk(work, _PAPER_SIDE)
     paper = find_paper(small)
     depth = paper.depth(work)
     notes = ["light ink on dark"] if paper.polarity == "light on dark" else []
+    notes += ["one page found, what is around it left out"] * (page is not None)
     shade = _shade(depth, _narrowest(paper.depth(small)) * max(work.shape) / max(small.shape))
     if shade is not None:
         notes.append("shadows taken away")
         depth -= shade
+        if paper.polarity == "dark on light":  # in shadow there is less light for the ink to take
+            depth /= np.maximum(1 - shade, 0.1)
     level, floor = _levels(depth)
     drawn, ruling_notes = without_ruling(_drawn(depth, level, floor))
     near = cv2.dilate(drawn, np.ones((3, 3), np.uint8))  # the soft edge around it
@@ -88,6 +96,15 @@ def shrunk(picture: Image, side: int) -> Image:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8).reshape(size[1], size[0], -1)
+
+
+def _beyond_covered(picture: Image, page: np.ndarray) -> Image:
+    """Cover what is beyond the page with the page's colour."""
+    size = (picture.shape[1], picture.shape[0])
+    inside = cv2.resize(page.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    sample = picture[inside]
+    colour = np.median(sample[:: max(1, len(sample) // 10_000)], axis=0)
+    return np.where(inside[..., np.newaxis], picture, colour.astype(np.uint8))
 
 
 def _shade(depth: Depth, width: float) -> np.ndarray | None:

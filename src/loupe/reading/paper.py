@@ -20,6 +20,8 @@ Depth = Float32[np.ndarray, "y x"]  # how far from the paper, on the side of the
 # it loses its weight: few and many at first, so that neither ink nor a gradient leads astray.
 _ROUGH = ((1, 48.0), (3, 40.0), (3, 32.0))
 _CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15))  # shares of the ink's depth
+_FAR_MORE = 2.0  # times as much of the picture as has the border's colour
+_FREE = 0.4  # of the greatest depth: shapes are cut out there
 _LEAST_TOLERANCE = 6.0  # grey levels
 _STIFFNESS = 1e-2  # of the weight of all pixels
 _DARKEST_DIVISOR = 96.0  # grey levels; paper darker than this is no measure of the light
@@ -69,7 +71,7 @@ def find_paper(picture: Image) -> Paper:
     deviation = ((values - surface) / np.maximum(surface, _DARKEST_DIVISOR)).astype(np.float32)
     axis = _separating_axis(deviation)
     depth = (deviation @ axis).reshape(pixels.shape[:2])
-    if _stroke_energy(-depth) > _stroke_energy(depth):
+    if _evidence(-depth) > _evidence(depth):
         axis = -axis
     coefficients = _closely_fitted(terms, values, coefficients, axis)
     polarity: Polarity = "light on dark" if axis.sum() > 0 else "dark on light"
@@ -88,11 +90,23 @@ def surface_terms(height: int, width: int) -> np.ndarray:
 
 
 def _roughly_fitted(terms: np.ndarray, pixels: Levels) -> np.ndarray:
-    """Fit a plane, from the colour of most of the border on; what is far from it weighs little."""
+    """Fit a plane, from the colour of most of the border or of most of the picture on.
+
+    The border is paper, as a rule. A frame along it, or a table around the page, is not: then far
+    more of the picture has the other colour.
+    """
     values = pixels.reshape(-1, pixels.shape[2])
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    coefficients = np.zeros((6, pixels.shape[2]))
-    coefficients[0] = np.median(border, axis=0)
+    fits = [_plane(terms, values, np.median(colours, axis=0)) for colours in (border, values)]
+    shares = [
+        float((np.abs(values - terms @ fit).max(axis=1) < _ROUGH[-1][1]).mean()) for fit in fits
+    ]
+    return fits[1] if shares[1] > _FAR_MORE * shares[0] else fits[0]
+
+
+def _plane(terms: np.ndarray, values: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    coefficients = np.zeros((6, values.shape[1]))
+    coefficients[0] = colour
     for order, tolerance in _ROUGH:
         distance = np.abs(values - terms @ coefficients).max(axis=1)
         coefficients = _solved(terms, values, _weights(distance, tolerance), order)
@@ -154,14 +168,21 @@ def _separating_axis(deviation: np.ndarray) -> np.ndarray:
     return np.asarray(axis / np.abs(axis).sum())
 
 
-def _stroke_energy(depth: np.ndarray) -> float:
-    """How much of the depth is in structures narrower than a quarter of the picture."""
+def _evidence(depth: np.ndarray) -> float:
+    """How much of the depth lies in shapes that stand free in the picture, as strokes do.
+
+    Shadows, lit corners and dark edges lean on the border with much of their length.
+    """
     positive = np.maximum(depth, 0).astype(np.float32)
-    side = max(3, min(depth.shape) // 4 * 2 + 1)
-    hat = cv2.morphologyEx(
-        positive, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side))
-    )
-    return float((np.asarray(hat) ** 2).sum())
+    mask = (positive > max(_FREE * float(positive.max()), 0.03)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    contact = np.bincount(edges, minlength=len(stats))
+    is_free = contact < 0.6 * stats[:, 2:4].max(axis=1)
+    is_free[0] = False
+    energy = positive**2
+    # The rest counts for want of anything better.
+    return float(energy[is_free[labels]].sum() + 1e-4 * energy.sum())
 
 
 def _scaled(values: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -9,10 +9,12 @@ from loupe.classifier.classifier import Classifier
 from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
 from loupe.reading.ink import find_ink
-from loupe.reading.page import Crop, find_lines
+from loupe.reading.crop import Crop
+from loupe.reading.page import Choose, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
+_CUT = 0.3  # doubt that each cut adds: one glyph is likelier than two
 LAYOUTS = ("auto", "single", "line", "page", "frame")
 
 
@@ -43,13 +45,38 @@ def read_picture(
         glyphs = _glyphs([(0, 0, width, height)], [0], frames, classifier, top)
         return Reading(text_of(glyphs), glyphs, (width, height), "frame")
     ink = find_ink(picture)
-    lines = find_lines(ink, layout)
+    lines = find_lines(ink, layout, _by_doubt(classifier, framing))
     crops = [crop for line in lines for crop in line]
     numbers = [number for number, line in enumerate(lines) for _ in line]
     frames = _frames(crops, framing, classifier.image_shape)
     boxes = [_in_picture(crop, ink.scale) for crop in crops]
     glyphs = _glyphs(boxes, numbers, frames, classifier, top)
     return Reading(text_of(glyphs), glyphs, (width, height), _found(lines), ink.notes)
+
+
+def _by_doubt(classifier: Classifier, framing: Framing) -> Choose:
+    """Choose among ways to see the same ink by how much the classifier doubts each."""
+
+    def choose(ways: Sequence[Sequence[tuple[Crop, ...]]]) -> list[int]:
+        crops = [crop for way in ways for crops in way for crop in crops]
+        if not crops:
+            return [0] * len(ways)
+        output = classifier.examine(_frames(crops, framing, classifier.image_shape))
+        threshold = classifier.card.outlier_threshold or np.inf
+        strange = np.maximum(output.outlier / threshold - 1, 0)
+        doubts = iter(
+            -np.log(np.maximum(output.probabilities.max(axis=1), 1e-6)) + np.minimum(strange, 3)
+        )
+        costs = [[_cost(crops, [next(doubts) for _ in crops]) for crops in way] for way in ways]
+        return [int(np.argmin(own)) for own in costs]
+
+    return choose
+
+
+def _cost(crops: Sequence[Crop], doubts: Sequence[float]) -> float:
+    """The doubt about glyphs together: about the worst of them, and about flat ones."""
+    flat = [max(0.0, crop.box[2] / crop.box[3] - 1.1) for crop in crops]
+    return max(d + 2 * f for d, f in zip(doubts, flat, strict=True)) + _CUT * (len(crops) - 1)
 
 
 def _frames(crops: Sequence[Crop], framing: Framing, shape: tuple[int, int, int]) -> Images:

@@ -1,5 +1,6 @@
 """The `Reading`: what was read in one picture, and each glyph of it with what the model saw."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,8 @@ class Glyph:
         return {
             "box": list(self.box),
             "label": self.label,
-            "guesses": [{"label": name, "probability": sure} for name, sure in self.guesses],
-            "outlier": self.outlier,
+            "guesses": [{"label": name, "probability": round(sure, 6)} for name, sure in self.guesses],
+            "outlier": round(self.outlier, 6) if math.isfinite(self.outlier) else None,
             "line": self.line,
         }
 

@@ -118,12 +118,12 @@ def _without_box(drawn: Drawn, contour: np.ndarray, enclosed: float, side: float
     depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     near = depth[(inside > 0) & (depth < 0.08 * side)]
     inked = depth[(inside > 0) & (depth < 0.08 * side) & (drawn > 0)]
-    steps = np.arange(0, 0.08 * side + 1)
+    steps = np.arange(0.5, 0.08 * side + 1)  # the outermost pixels are 1 deep
     share = np.histogram(inked, steps)[0] / np.maximum(np.histogram(near, steps)[0], 1)
     bare = np.flatnonzero(share < 0.5)  # how deep the box's own line reaches
     if not bare.size or share[: max(1, bare[0])].max() < 0.8:
         return None
-    outline = ((inside > 0) & (depth <= bare[0] + 2)).astype(np.uint8)
+    outline = ((inside > 0) & (depth <= bare[0] + 2.5)).astype(np.uint8)
     rest = drawn & ~outline
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest & inside, connectivity=8)
     if len(stats) < 2 or stats[1:, 2:4].max() < _INSIDE * side:
