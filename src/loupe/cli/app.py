@@ -15,6 +15,8 @@ from loupe import __version__
 from loupe.cli.bad_files import bad_files_text, list_bad_files
 from loupe.cli.check import check
 from loupe.cli.evaluate import evaluate
+from loupe.cli.export import export
+from loupe.cli.predict import predict
 from loupe.cli.recipes import recipes
 from loupe.cli.report import report
 from loupe.cli.runs import runs
@@ -33,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: drawing it with rich takes twice as long
     pretty_exceptions_enable=False,
 )
-for verb in (train, check, evaluate, report, recipes, runs):
+for verb in (predict, train, check, evaluate, report, export, recipes, runs):
     app.command()(verb)
 
 

@@ -9,29 +9,34 @@ MARK = b'<meta name="generator" content="Loupe '  # in the head of every page of
 HEAD_BYTES = 2000  # the mark stands within them
 
 
-def require_page_place(path: Path) -> None:
+def require_page_place(path: Path, option: str = "--html") -> None:
     """Refuse to write a page where something else is, or where there is no folder for it.
+
+    Args:
+        path: where the page is to go.
+        option: that it was named with, for messages.
 
     Raises:
         LoupeError: the file is there and is no page of Loupe's, or its folder is not there.
     """
     if not path.parent.is_dir():
         raise LoupeError(
-            f"--html {path}: there is no folder {path.parent}. Make it first, or name another file."
+            f"{option} {path}: there is no folder {path.parent}. Make it first, or name another "
+            "file."
         )
     if path.is_dir():
-        raise LoupeError(f"--html {path} is a folder. Name a file, as {path / 'page.html'}.")
+        raise LoupeError(f"{option} {path} is a folder. Name a file, as {path / 'page.html'}.")
     if path.exists() and not _is_ours(path):
         raise LoupeError(
             f"{path} is there already and is no page that Loupe wrote: nothing is overwritten. "
-            "Name another file with --html."
+            f"Name another file with {option}."
         )
     try:
         _write_on_trial(path.parent)
     except OSError as error:
         raise LoupeError(
-            f"--html {path}: {path.parent} cannot be written to: {error.strerror}. Name a file in "
-            "another folder."
+            f"{option} {path}: {path.parent} cannot be written to: {error.strerror}. Name a file "
+            "in another folder."
         ) from error
 
 

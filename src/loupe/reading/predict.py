@@ -124,9 +124,7 @@ def _read_batch(batch: Sequence[Answer], classifier: Classifier, top: int) -> It
             yield Answer(answer.source, next(readings), answer.picture)
 
 
-def _read_frames(
-    pictures: Sequence[Image], classifier: Classifier, top: int
-) -> Iterator[Reading]:
+def _read_frames(pictures: Sequence[Image], classifier: Classifier, top: int) -> Iterator[Reading]:
     """Read pictures that are as the training images are: what `read_picture` does, all at once."""
     shape = classifier.image_shape
     frames = np.empty((len(pictures), *shape), np.uint8)

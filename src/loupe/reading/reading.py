@@ -36,7 +36,9 @@ class Glyph:
         return {
             "box": list(self.box),
             "label": self.label,
-            "guesses": [{"label": name, "probability": round(sure, 6)} for name, sure in self.guesses],
+            "guesses": [
+                {"label": name, "probability": round(sure, 6)} for name, sure in self.guesses
+            ],
             "outlier": round(self.outlier, 6) if math.isfinite(self.outlier) else None,
             "line": self.line,
         }

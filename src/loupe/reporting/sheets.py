@@ -106,7 +106,7 @@ def _rule(sheet: Sheet, encoding: Encoding) -> str:
     )
     return (
         f".sheet-{sheet.name}{{--w:{width};--h:{height};{zooms}"
-        f"background-image:url({_data_uri(mosaic(images), encoding.quality)})}}"
+        f"background-image:url({data_uri(mosaic(images), encoding.quality)})}}"
     )
 
 
@@ -124,7 +124,8 @@ def _zoom(wide: int, height: int, width: int) -> float:
     return float(round(factor)) if factor >= 0.75 else round(factor, 2)
 
 
-def _data_uri(image: Mosaic, quality: int) -> str:
+def data_uri(image: Mosaic, quality: int) -> str:
+    """Write a picture into an address: as JPEG of a quality, or as PNG where that is 0."""
     picture = Picture.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
     content = io.BytesIO()
     if quality:
