@@ -12,8 +12,8 @@ from loupe.reading.ink import Cover
 Box = tuple[int, int, int, int]  # left, top, width, height
 Numbers = Int32[np.ndarray, "y x"]  # of the part that each pixel belongs to, 0 paper
 
-_DEEPEST_CUTS = 4  # places where a wide glyph is cut on trial
-_MARGIN = 0.12  # of the height: glyphs are not narrower
+_DEEPEST_CUTS = 6  # places where a wide glyph is cut on trial
+_MARGIN = 0.15  # of the height: glyphs are not narrower
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ _REACH_OF_STROKES, _REACH_OF_DOTS = 0.6, 0.15  # as far as they may lie from the
 _ALONE = 0.35  # a fragment that belongs to nothing is a glyph if it is as large as this
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
+_SLANT = 1.1  # lines that a slope of 1 must save to be believed
 
 
 def find_lines(ink: Ink, layout: str = "auto", choose: Choose | None = None) -> tuple[Line, ...]:
@@ -179,7 +180,7 @@ def _untidiness(
 ) -> float:
     """Lines, how far their glyphs stray from them, and glyphs that stand above each other."""
     heights = (middles[:, 1] - slope * middles[:, 0]) / np.hypot(1, slope)
-    cost = float(line_of.max()) + 0.5 * abs(slope)
+    cost = float(line_of.max()) + _SLANT * abs(slope)
     for line in range(line_of.max() + 1):
         own = np.flatnonzero(line_of == line)
         cost += float(np.ptp(heights[own])) ** 2

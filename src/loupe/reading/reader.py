@@ -75,8 +75,13 @@ def _by_doubt(classifier: Classifier, framing: Framing) -> Choose:
 
 def _cost(crops: Sequence[Crop], doubts: Sequence[float]) -> float:
     """The doubt about glyphs together: about the worst of them, and about flat ones."""
-    flat = [max(0.0, crop.box[2] / crop.box[3] - 1.1) for crop in crops]
-    return max(d + 2 * f for d, f in zip(doubts, flat, strict=True)) + _CUT * (len(crops) - 1)
+    highest = max(crop.box[3] for crop in crops)
+    unlikely = [
+        max(0.0, crop.box[2] / crop.box[3] - 1.1) + max(0.0, 0.7 - crop.box[3] / highest)
+        for crop in crops
+    ]
+    worst = max(doubt + 2 * more for doubt, more in zip(doubts, unlikely, strict=True))
+    return worst + _CUT * (len(crops) - 1)
 
 
 def _frames(crops: Sequence[Crop], framing: Framing, shape: tuple[int, int, int]) -> Images:
