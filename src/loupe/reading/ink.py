@@ -90,7 +90,7 @@ def find_ink(picture: Image) -> Ink:
     )
 
 
-def shrunk(picture: Image, side: int) -> Image:
+def shrunk(picture: Image, side: int) -> UInt8[np.ndarray, "rows columns c"]:
     """Shrink a picture by averaging, so that its longer side is at most `side` pixels."""
     height, width = picture.shape[:2]
     factor = side / max(height, width)
