@@ -18,10 +18,11 @@ Depth = Float32[np.ndarray, "y x"]  # how far from the paper, on the side of the
 
 # How many terms of the surface are fitted, and how many grey levels from it a pixel may lie before
 # it loses its weight: few and many at first, so that neither ink nor a gradient leads astray.
-_ROUGH = ((1, 48.0), (3, 40.0), (3, 32.0))
+_ROUGH = ((1, 48.0), (3, 40.0), (6, 32.0))
 _CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15))  # shares of the ink's depth
 _FAR_MORE = 2.0  # times as much of the picture as has the border's colour
 _FREE = 0.4  # of the greatest depth: shapes are cut out there
+_NARROW = 1 / 12  # of the picture's longer side: strokes are not wider, as a rule
 _LEAST_TOLERANCE = 6.0  # grey levels
 _STIFFNESS = 1e-2  # of the weight of all pixels
 _DARKEST_DIVISOR = 96.0  # grey levels; paper darker than this is no measure of the light
@@ -67,15 +68,21 @@ def find_paper(picture: Image) -> Paper:
     terms = surface_terms(*pixels.shape[:2])
     values = pixels.reshape(-1, pixels.shape[2])
     coefficients = _roughly_fitted(terms, pixels)
-    surface = (terms @ coefficients).clip(1, 255)
-    deviation = ((values - surface) / np.maximum(surface, _DARKEST_DIVISOR)).astype(np.float32)
-    axis = _separating_axis(deviation)
-    depth = (deviation @ axis).reshape(pixels.shape[:2])
-    if _evidence(-depth) > _evidence(depth):
-        axis = -axis
-    coefficients = _closely_fitted(terms, values, coefficients, axis)
+    # The axis is better known when the light is, and the light when the axis is.
+    for _ in range(2):
+        axis = _axis(pixels, (terms @ coefficients).reshape(pixels.shape))
+        coefficients = _closely_fitted(terms, values, coefficients, axis)
     polarity: Polarity = "light on dark" if axis.sum() > 0 else "dark on light"
     return Paper(coefficients, axis, polarity)
+
+
+def _axis(pixels: Levels, surface: np.ndarray) -> np.ndarray:
+    """The weights of the channels on the way from paper to ink."""
+    surface = surface.clip(1, 255)
+    deviation = (pixels - surface) / np.maximum(surface, _DARKEST_DIVISOR)
+    axis = _separating_axis(deviation.reshape(-1, pixels.shape[2]))
+    depth = deviation @ axis
+    return -axis if _evidence(-depth) > _evidence(depth) else axis
 
 
 def surface_terms(height: int, width: int) -> np.ndarray:
@@ -181,8 +188,10 @@ def _evidence(depth: np.ndarray) -> float:
     is_free = contact < 0.6 * stats[:, 2:4].max(axis=1)
     is_free[0] = False
     energy = positive**2
-    # The rest counts for want of anything better.
-    return float(energy[is_free[labels]].sum() + 1e-4 * energy.sum())
+    side = max(3, round(_NARROW * max(depth.shape)) | 1)
+    hat = cv2.morphologyEx(positive, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8))
+    # Narrow shapes count too, where they hang together with a shadow.
+    return float(energy[is_free[labels]].sum() + 0.3 * (np.asarray(hat) ** 2).sum())
 
 
 def _scaled(values: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from loupe.reading.page import Choose, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
-_CUT = 0.3  # doubt that each cut adds: one glyph is likelier than two
+_CUT = 0.6  # doubt that each cut adds: one glyph is likelier than two
 LAYOUTS = ("auto", "single", "line", "page", "frame")
 
 
