@@ -16,7 +16,9 @@ def test_the_version_is_the_packages(loupe_command):
     assert loupe_command("--version").out == f"loupe {loupe.__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["train", "check", "evaluate", "report", "recipes", "runs"])
+@pytest.mark.parametrize("verb", [
+    "predict", "train", "check", "evaluate", "report", "export", "recipes", "runs",
+])  # fmt: skip
 def test_every_verb_explains_itself(loupe_command, verb):
     result = loupe_command(verb, "--help")
     assert result.code == 0

@@ -5,9 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loupe.data.folder import scan
-from loupe.data.labels import natural_order
-from loupe.data.layout import is_named_as_image
 from loupe.errors import DataError
 
 STDIN = "-"
@@ -55,6 +52,10 @@ def find_pictures(given: Sequence[str]) -> Found:
 
 
 def _look_through(folder: str) -> tuple[list[str], list[str]]:
+    from loupe.data.folder import scan  # 0.1 s to import, which a single photo need not wait for
+    from loupe.data.labels import natural_order
+    from loupe.data.layout import is_named_as_image
+
     tree = scan(Path(folder))
     files = [f"{place}/{name}" if place else name for place in tree.files
              for name in tree.files[place]]  # fmt: skip
@@ -70,11 +71,13 @@ def _look_through(folder: str) -> tuple[list[str], list[str]]:
         "not named as an image": [path for path in files if not is_named_as_image(path)],
     }
     notes = [
-        f"{folder}: left out, {why}: {_listed(paths)}." for why, paths in left_out.items() if paths
+        f"{folder}: left out, {why}: {_listed(natural_order(paths))}."
+        for why, paths in left_out.items()
+        if paths
     ]
     return [str(Path(folder, path)) for path in natural_order(pictures)], notes
 
 
 def _listed(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
-    return ", ".join(natural_order(paths)[:_SHOWN]) + more
+    return ", ".join(paths[:_SHOWN]) + more

@@ -24,7 +24,7 @@ MOST_GLYPHS = 1500  # of all pictures together
 MOST_TILES, TILE_COLUMNS = 25, 5  # of the opening picture
 LARGEST_SIDE = 800  # pixels of a picture on the page
 STEP_SHARE = 0.6  # of that, for the steps on the way
-TINY = 100  # pixels: smaller pictures are drawn with sharp pixels
+TINY = 64  # pixels: smaller pictures are drawn enlarged, with sharp pixels
 PICTURE_BYTES = 3_000_000  # of the page's five million
 # Longer side and JPEG quality, tried in this order until all pictures fit.
 ENCODINGS = ((LARGEST_SIDE, 85), (560, 75), (400, 65), (280, 55))
@@ -174,13 +174,13 @@ def _section(
         source=source,
         number=number,
         size=f"{width}{NBSP}×{NBSP}{height} pixels",
-        layout=reading.layout,
+        layout=reading.layout if reading.glyphs else "",
         notes=[f"{note[:1].upper()}{note[1:]}." for note in reading.notes],
         picture=_uri(each.picture, side, quality),
-        shown=each.picture.shape[1::-1],
+        shown=_sides(each.picture),
         is_tiny=max(each.picture.shape[:2]) <= TINY,
         steps=[
-            (text, _uri(image, int(side * STEP_SHARE), quality), image.shape[1::-1])
+            (text, _uri(image, int(side * STEP_SHARE), quality), _sides(image))
             for text, image in each.steps
         ],
         cards=cards,
@@ -228,6 +228,10 @@ def _place(card: dict[str, Any], reading: Reading) -> dict[str, Any]:
     return {**card, "style": style}
 
 
+def _sides(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
+
+
 def _text(reading: Reading) -> str:
     return reading.text.replace("\n", " | ")
 
@@ -249,7 +253,7 @@ def _headline(explained: Sequence[Explained]) -> str:
             return "It could not be read"
         return "It reads" if reading.glyphs else _sentence(reading)
     failed = sum(each.answer.reading is None for each in explained)
-    said = f"{of(len(explained) - failed, 'picture')} and what was read on them"
+    said = f"What was read on {of(len(explained) - failed, 'picture')}"
     return f"{said}; {count(failed)} could not be opened" if failed else said
 
 
@@ -276,7 +280,8 @@ def _wall(shown: Sequence[Sequence[Glyph]]) -> Wall:
     for number, glyphs in enumerate(shown, 1):
         for place, glyph in enumerate(glyphs, 1):
             tiles.append(Tile(len(tiles), f"read as {glyph.label}", f"glyph-{number}-{place}"))
-    kept = tiles[:MOST_TILES]
-    columns = min(TILE_COLUMNS, len(kept)) or 1
-    caption = "What the model saw" if len(kept) == len(tiles) else "The first of what the model saw"
+    columns = min(TILE_COLUMNS, len(tiles)) or 1
+    fitting = min(MOST_TILES, len(tiles))
+    kept = tiles[: fitting - fitting % columns]
+    caption = "What the model saw" if len(kept) == len(tiles) else "Some of what the model saw"
     return Wall("frames", kept, columns, caption)
