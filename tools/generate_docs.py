@@ -24,7 +24,7 @@ from loupe.cli import main as loupe_command
 from loupe.data.public import PUBLIC
 from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.named import NAMED
-from loupe.recipes.recipe import Recipe, to_toml
+from loupe.recipes.recipe import Recipe, changed, to_toml
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "loupe"
@@ -157,7 +157,7 @@ def measured_json() -> str:
 def _rows() -> Iterator[dict[str, Any]]:
     """Give the rows of presets and tutorials in one form."""
     for row in _lines("presets"):
-        if row["recipe_hash"] == _recipe_hash(row["recipe"]):
+        if row["recipe_hash"] == _recipe_hash(row["recipe"], row["data"]):
             yield _row(row["recipe"], row, row, row["training_seconds"])
     for row in _lines("tutorials"):
         yield _row(row["name"], row, row["loupe"], row["loupe"]["fit_seconds"])
@@ -179,10 +179,14 @@ def _row(
     }
 
 
-def _recipe_hash(name: str) -> str:
-    """Tell the settings apart that a name has had, as benchmarks/presets.py does."""
-    known = name in NAMED
-    return hashlib.sha256(to_toml(NAMED[name]).encode()).hexdigest()[:12] if known else ""
+def _recipe_hash(name: str, data: str) -> str:
+    """The settings of a name on a data set, as benchmarks/presets.py tells them apart."""
+    if name not in NAMED:
+        return ""
+    recipe = NAMED[name]
+    overrides = recipe.variants.get("objects", {}) if data == "fashion-mnist" else {}
+    settled = changed(changed(recipe, {"variants": {}}), overrides)
+    return hashlib.sha256(to_toml(settled).encode()).hexdigest()[:12]
 
 
 def _lines(name: str) -> Iterator[dict[str, Any]]:
