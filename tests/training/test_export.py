@@ -295,3 +295,9 @@ def test_networks_that_reject_give_log_odds_as_outlier(tiny_dataset, members, sh
     np.testing.assert_allclose(output.outlier, expected, atol=1e-4)
     np.testing.assert_allclose(output.probabilities, votes, atol=1e-5)
     assert output.probabilities.shape[1] == 3
+
+
+def test_views_share_their_weights_in_the_file(finished):
+    """Three views of an image took three times the space before."""
+    one, three = (finished("8C3b-40C3-300N", test_shifts=shifts) for shifts in (False, True))
+    assert len(three.content) < 1.1 * len(one.content)

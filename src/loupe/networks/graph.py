@@ -1,6 +1,7 @@
 """Writing an ONNX graph node by node: the few lines that every layer's row needs."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.weights: list[TensorProto] = []
+        self._stored: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """Add a node and give the name of its one output."""
@@ -38,10 +40,13 @@ class Graph:
         return self.add("Slice", inputs, starts, ends, axes, steps)
 
     def constant(self, value: np.ndarray) -> str:
-        """Store an array in the file and give its name."""
-        name = f"constant_{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
+        """Store an array in the file, once where views share it, and give its name."""
+        value = np.ascontiguousarray(value)
+        key = (value.dtype.str, value.shape, sha256(value.data).digest())
+        if key not in self._stored:
+            self._stored[key] = f"constant_{len(self.weights)}"
+            self.weights.append(numpy_helper.from_array(value, self._stored[key]))
+        return self._stored[key]
 
     def model(
         self,
