@@ -49,7 +49,7 @@ def read_picture(
     crops = [crop for line in lines for crop in line]
     numbers = [number for number, line in enumerate(lines) for _ in line]
     frames = _frames(crops, framing, classifier.image_shape)
-    boxes = [_in_picture(crop, ink.scale) for crop in crops]
+    boxes = [_in_picture(crop, ink.scale, (width, height)) for crop in crops]
     glyphs = _glyphs(boxes, numbers, frames, classifier, top)
     return Reading(text_of(glyphs), glyphs, (width, height), _found(lines), ink.notes)
 
@@ -117,9 +117,11 @@ def _glyphs(
     return tuple(glyphs)
 
 
-def _in_picture(crop: Crop, scale: float) -> tuple[int, int, int, int]:
+def _in_picture(crop: Crop, scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A crop's box in pixels of the picture; very narrow pictures are reduced unevenly."""
     left, top, width, height = (round(side / scale) for side in crop.box)
-    return left, top, width, height
+    left, top = min(left, size[0] - 1), min(top, size[1] - 1)
+    return left, top, max(1, min(width, size[0] - left)), max(1, min(height, size[1] - top))
 
 
 def _found(lines: Sequence[Sequence[Crop]]) -> str:
