@@ -18,6 +18,7 @@ Mask = Bool[np.ndarray, "y x"]
 WORKING_SIDE = 1000  # pixels of the longer side that ink is searched at
 _PAPER_SIDE = 200  # pixels of the longer side that paper and light are estimated at
 _FAINTEST = 0.05  # of the paper's light: ink paler than this is not told from paper
+_NOISY = 0.25  # of the ink's level: noise that reaches it is smoothed first
 _WEAK, _SURE = 0.3, 0.55  # of the ink's level: ink where it hangs together with sure ink; sure ink
 
 
@@ -66,13 +67,17 @@ def find_ink(picture: Image) -> Ink:
     depth = paper.depth(work)
     notes = ["light ink on dark"] if paper.polarity == "light on dark" else []
     notes += ["one page found, what is around it left out"] * (page is not None)
-    shade = _shade(depth, _narrowest(paper.depth(small)) * max(work.shape) / max(small.shape))
+    width = _narrowest(paper.depth(small)) * max(work.shape) / max(small.shape)
+    shade = _shade(depth, width)
     if shade is not None:
         notes.append("shadows taken away")
         depth -= shade
         if paper.polarity == "dark on light":  # in shadow there is less light for the ink to take
             depth /= np.maximum(1 - shade, 0.1)
     level, floor = _levels(depth)
+    if floor > _NOISY * level:
+        depth = cv2.GaussianBlur(depth, (0, 0), min(max(width / 8, 1.0), 4.0))
+        level, floor = _levels(depth)
     drawn = _drawn(depth, level, floor)
     if shade is not None:
         drawn = _without_tips(drawn, shade)
@@ -157,7 +162,7 @@ def _narrowest(depth: Depth) -> float:
     anything.
     """
     levels = _densities(depth)
-    few = max(12, levels.size // 1000)
+    few = min(levels.size, max(12, levels.size // 1000))
     deepest = np.partition(levels.ravel(), -few)[-few:].mean()
     for side in (3, 5, 7, 11, 15, 21, 31, 45, 65, 91):
         kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (side, side))

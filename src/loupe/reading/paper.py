@@ -19,12 +19,12 @@ Depth = Float32[np.ndarray, "y x"]  # how far from the paper, on the side of the
 # How many terms of the surface are fitted, and how many grey levels from it a pixel may lie before
 # it loses its weight: few and many at first, so that neither ink nor a gradient leads astray.
 _ROUGH = ((1, 48.0), (3, 40.0), (6, 32.0))
-_CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15))  # shares of the ink's depth
+_CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15), (6, 0.15))  # of the ink's depth
 _FAR_MORE = 2.0  # times as much of the picture as has the border's colour
 _FREE = 0.4  # of the greatest depth: shapes are cut out there
 _NARROW = 1 / 12  # of the picture's longer side: strokes are not wider, as a rule
 _LEAST_TOLERANCE = 6.0  # grey levels
-_STIFFNESS = 1e-2  # of the weight of all pixels
+_STIFFNESS, _LAST_STIFFNESS = 1e-2, 5e-4  # of the weight of all pixels
 _DARKEST_DIVISOR = 96.0  # grey levels; paper darker than this is no measure of the light
 
 
@@ -128,11 +128,12 @@ def _closely_fitted(
     Noise strays to both sides, ink and its soft edges to one (asymmetric least squares: Eilers,
     "A perfect smoother", Analytical Chemistry 75, 2003).
     """
-    for order, share in _CLOSE:
+    for number, (order, share) in enumerate(_CLOSE, start=1):
         depth = (values - terms @ coefficients) @ axis
         tolerance = max(share * float(np.percentile(depth, 98)), _LEAST_TOLERANCE)
         distance = np.where(depth > 0, depth, -depth / 4)
-        coefficients = _solved(terms, values, _weights(distance, tolerance), order)
+        stiffness = _STIFFNESS if number < len(_CLOSE) - 1 else _LAST_STIFFNESS
+        coefficients = _solved(terms, values, _weights(distance, tolerance), order, stiffness)
     return coefficients
 
 
@@ -141,15 +142,21 @@ def _weights(distance: np.ndarray, tolerance: float) -> np.ndarray:
     return weights
 
 
-def _solved(terms: np.ndarray, values: np.ndarray, weights: np.ndarray, order: int) -> np.ndarray:
+def _solved(
+    terms: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    order: int,
+    stiffness: float = _STIFFNESS,
+) -> np.ndarray:
     """Weighted least squares with the first `order` terms; the others stay 0."""
     weighted = terms[:, :order] * weights[:, np.newaxis]
     # Bends that few pixels speak for are kept flat, and pictures of one row solvable.
-    stiffness = _STIFFNESS * weights.sum() * np.eye(order)
-    stiffness[0, 0] = 0
+    penalty = stiffness * weights.sum() * np.eye(order)
+    penalty[0, 0] = 0
     solution = np.zeros((6, values.shape[1]))
     solution[:order] = np.linalg.solve(
-        weighted.T @ terms[:, :order] + stiffness, weighted.T @ values
+        weighted.T @ terms[:, :order] + penalty, weighted.T @ values
     )
     return solution
 

@@ -18,6 +18,7 @@ Soft = Float32[np.ndarray, "y x"]
 
 # Pixels of a glyph's raster to a pixel of the frame: offsets of an eighth of a pixel can be drawn.
 _FINENESS = 8
+_THINNEST = 2.0  # pixels of the raster
 _EDGE = 128  # cover at the edge of a stroke
 
 
@@ -70,6 +71,9 @@ def _enlarged(cover: Cover, framing: Framing) -> Mask:
     factor = _FINENESS * framing.longer_side / max(tight.shape)
     height, width = (max(1, round(side * factor)) for side in tight.shape)
     padded = np.pad(tight, 1)
+    if factor < 1 and factor * float(stroke_widths(padded[np.newaxis])[0]) < _THINNEST:
+        side = 1 + int(np.ceil(1 / factor))  # or averaging would leave nothing of it
+        padded = cv2.dilate(padded, np.ones((side, side), np.uint8))
     # Enlarging by cubic interpolation leaves no stairs where the picture is coarse.
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     size = (round(width * (1 + 2 / tight.shape[1])), round(height * (1 + 2 / tight.shape[0])))
