@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
+import numpy as np
 import pytest
 
 import loupe
@@ -166,6 +168,21 @@ def test_everything_but_training_works_without_torch(tmp_path, finished_run):
     )
     said = run_python(program, finished_run, cwd=tmp_path)
     assert "loupe[train]" in said
+
+
+def test_a_base_install_reads_a_photo_without_torch(tmp_path):
+    if not (SOURCE / "pretrained" / "mnist.onnx").exists():
+        pytest.skip("make the packaged models first: python tools/make_pretrained.py")
+    page = np.full((150, 320, 3), 225, np.uint8)
+    cv2.putText(page, "2047", (30, 110), cv2.FONT_HERSHEY_SIMPLEX, 3, (90, 40, 30), 7, cv2.LINE_AA)
+    assert cv2.imwrite(str(tmp_path / "photo.jpg"), page)
+    program = REFUSE_TORCH + (
+        "from loupe.cli import main\n"
+        "import loupe\n"
+        "assert main(['predict', 'photo.jpg', '--quiet', '--explain', 'page.html']) == 0\n"
+        "print(loupe.predict('photo.jpg').text)"
+    )
+    assert run_python(program, cwd=tmp_path) == "2047"
 
 
 @pytest.fixture(scope="module")
