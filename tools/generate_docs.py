@@ -145,7 +145,11 @@ def measured_json() -> str:
         if row["machine"] == machine and row["recipe"] in NAMED:
             groups[row["recipe"]][row["data"]].append(row)
     results = {
-        name: [_summary(data, found) for data, found in groups[name].items()]
+        name: [
+            _summary(data, found)
+            for data, found in groups[name].items()
+            if any(row["timed"] for row in found)
+        ]
         for name in NAMED
         if name in groups
     }
@@ -173,6 +177,7 @@ def _row(
         "date": row["date"],
         "machine": f"{machine['processor']}, {machine['cores']} cores",
         "accuracy": figures["accuracy"] / 100,
+        "timed": row.get("timed", True),
         "training_seconds": training,
         "seconds": figures["seconds"],
         "parameters": figures["parameters"],
@@ -197,13 +202,14 @@ def _lines(name: str) -> Iterator[dict[str, Any]]:
 
 def _summary(data: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     accuracies = [row["accuracy"] for row in rows]
+    timed = [row for row in rows if row["timed"]]  # the machine had nothing else to do
     return {
         "data": data,
         "accuracy": round(mean(accuracies), 5),
         "std": round(stdev(accuracies), 5) if len(rows) > 1 else None,
         "n": len(rows),
-        "training_seconds": round(mean(row["training_seconds"] for row in rows), 2),
-        "seconds": round(mean(row["seconds"] for row in rows), 2),
+        "training_seconds": round(mean(row["training_seconds"] for row in timed), 2),
+        "seconds": round(mean(row["seconds"] for row in timed), 2),
         "parameters": rows[-1]["parameters"],
     }
 

@@ -29,8 +29,6 @@ _TINY: dict[str, Any] = {
 }
 # Things keep still where handwriting sways.
 _STILL: dict[str, Any] = {"rotation": 3, "scale": 0.05, "shear": 0.03, "shift": 1}
-# What is seen often may miss a part.
-_ERASED: dict[str, Any] = {"rotation": 5, "scale": 0.08, "shear": 0.05, "shift": 1.5, "erasing": 8}
 _FEW: dict[str, Any] = {"batch_size": 64, "learning_rate": 0.01, "focus": 1.0}
 
 _FAST = Recipe(
@@ -95,9 +93,7 @@ _BEST = changed(
             **_BALANCED.variants,
             "objects": {
                 **_BALANCED.variants["objects"],
-                "members": 3,
-                "epochs": 16,
-                "augmentation": _ERASED,
+                "members": 5,
             },
             "few": {**_BALANCED.variants["few"], "members": 5},
         },
