@@ -11,7 +11,7 @@ from loupe.arrays import Image
 from loupe.data.sizes import fit
 from loupe.framing import Framing, stroke_widths
 
-Cover = UInt8[np.ndarray, "rows columns"]  # share of a pixel that is ink, 0 paper .. 255 ink
+Cover = UInt8[np.ndarray, "_ _"]  # share of a pixel that is ink, 0 paper .. 255 ink
 Shape = tuple[int, int, int]  # height, width, channels
 Mask = Bool[np.ndarray, "y x"]
 Soft = Float32[np.ndarray, "y x"]
