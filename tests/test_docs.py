@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -163,6 +164,8 @@ def small_sets(tmp_path_factory, mnist: Dataset) -> Path:
 def run_page(page: Path, folder: Path) -> None:
     """Run the commands and programs of a page, in its order, in one folder."""
     namespace: dict[str, object] = {}
+    (folder / "docs").symlink_to(DOCS)
+    shutil.copy(DOCS / "photo.jpg", folder)
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -199,10 +202,17 @@ def in_small(text: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "recipes.md", "data.md"])
+@pytest.mark.parametrize("name", ["README.md", "recipes.md", "data.md", "reading.md"])
 def test_what_a_page_tells_to_type_works(name, tmp_path):
     page = next(page for page in PAGES if page.name == name)
     run_page(page, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_is_read_on_its_photo():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.partition("$ loupe predict docs/photo.jpg\n")[2].partition("\n```")[0]
+    assert loupe.predict(DOCS / "photo.jpg").text == shown
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ SOURCE = ROOT / "src" / "loupe"
 MEASURED = SOURCE / "recipes" / "measured.json"
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-VERBS = ("train", "check", "evaluate", "report", "recipes", "runs")
+VERBS = ("predict", "train", "check", "evaluate", "report", "export", "recipes", "runs")
 
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
