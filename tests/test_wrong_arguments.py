@@ -21,6 +21,8 @@ calls = {
     "evaluate no split": lambda: loupe.evaluate(stand_in, digits, split="valid"),
     "report of no run": lambda: loupe.write_report(pathlib.Path("absent"), None),
     "predict a path": lambda: model.predict("a.png"),
+    "predict by no model": lambda: loupe.predict(digits.images[0], 3),
+    "predict of nothing": lambda: loupe.predict(None, model),
     "read an empty name": lambda: loupe.read(" "),
 }
 said = {}
@@ -57,6 +59,8 @@ def said(tmp_path_factory):
         ("evaluate no split", "no split 'valid'. Did you mean 'validation'? Expected one of"),
         ("report of no run", "absent is no run"),
         ("predict a path", "Read them first: loupe.read('a.png').images."),
+        ("predict by no model", "A model was expected, not a int. Give a Classifier, the path"),
+        ("predict of nothing", "expected"),
         ("read an empty name", "An empty name was given."),
     ],
 )

@@ -60,8 +60,6 @@ def test_a_model_is_a_classifier_a_file_a_folder_or_a_name(classifier, digits):
         assert loupe.predict(frame, model, layout="frame").to_dict() == expected
     with pytest.raises(ModelError, match=r"'mnits'. Did you mean 'mnist'\?.*fashion-mnist"):
         loupe.predict(frame, "mnits")
-    with pytest.raises(ModelError, match="not a int"):
-        loupe.predict(frame, 3)  # type: ignore[arg-type]
 
 
 def test_a_frame_is_given_to_the_model_as_it_is(classifier, digits):

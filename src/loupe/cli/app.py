@@ -28,8 +28,9 @@ OK, NOT_MET, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="loupe",
-    help="Small-image classification: trained in seconds, measured honestly, shipped as one file.",
-    epilog="Start with: loupe train",
+    help="Read handwritten digits off photos; train classifiers of small images in seconds, "
+    "measured honestly, shipped as one file.",
+    epilog="Start with: loupe predict PHOTO, or loupe train",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: drawing it with rich takes twice as long

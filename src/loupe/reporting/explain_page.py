@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from loupe import __version__
 from loupe.arrays import Image
@@ -29,6 +30,8 @@ PICTURE_BYTES = 3_000_000  # of the page's five million
 # Longer side and JPEG quality, tried in this order until all pictures fit.
 ENCODINGS = ((LARGEST_SIDE, 85), (560, 75), (400, 65), (280, 55))
 
+Shown = UInt8[np.ndarray, "_ _ _"]  # rows, columns, channels: each picture has its own
+
 # What the steps of `loupe.reading.ink.Ink` show, in words; others are named as they are there.
 STEPS = {"paper": "The paper and its light", "ink": "The ink"}
 
@@ -44,8 +47,8 @@ class Explained:
     """
 
     answer: Answer
-    picture: Image | None
-    steps: tuple[tuple[str, Image], ...]
+    picture: Shown | None
+    steps: tuple[tuple[str, Shown], ...]
 
 
 def explain(answer: Answer) -> Explained:
@@ -53,7 +56,7 @@ def explain(answer: Answer) -> Explained:
     if answer.picture is None or answer.reading is None:
         return Explained(answer, None, ())
     kept = Answer(answer.source, answer.reading)
-    steps: tuple[tuple[str, Image], ...] = ()
+    steps: tuple[tuple[str, Shown], ...] = ()
     if answer.reading.layout != "frame":
         found = find_ink(answer.picture).steps
         steps = tuple((STEPS.get(name, name), _step(name, image)) for name, image in found.items())
@@ -118,7 +121,7 @@ def write_explain_page(
     return path
 
 
-def _step(name: str, image: Image) -> Image:
+def _step(name: str, image: Image) -> Shown:
     """A step as it is shown: ink is black on white, as on paper."""
     small = shrunk(image, int(LARGEST_SIDE * STEP_SHARE))
     return 255 - small if name == "ink" else small
