@@ -16,13 +16,12 @@ from loupe.reading.ink import find_ink, shrunk
 from loupe.reading.predict import Answer
 from loupe.reading.reading import REFUSED, Glyph, Reading
 from loupe.reporting.html import Section, page, render
-from loupe.reporting.samples import Tile, Wall
+from loupe.reporting.samples import MOST_TILES, Tile, Wall, rectangle
 from loupe.reporting.sheets import Sheet, data_uri
 from loupe.reporting.words import NBSP, Figure, count, listed, of, share
 
 MOST_PICTURES = 50
 MOST_GLYPHS = 1500  # of all pictures together
-MOST_TILES, TILE_COLUMNS = 25, 5  # of the opening picture
 LARGEST_SIDE = 800  # pixels of a picture on the page
 STEP_SHARE = 0.6  # of that, for the steps on the way
 TINY = 64  # pixels: smaller pictures are drawn enlarged, with sharp pixels
@@ -283,8 +282,7 @@ def _wall(shown: Sequence[Sequence[Glyph]]) -> Wall:
     for number, glyphs in enumerate(shown, 1):
         for place, glyph in enumerate(glyphs, 1):
             tiles.append(Tile(len(tiles), f"read as {glyph.label}", f"glyph-{number}-{place}"))
-    columns = min(TILE_COLUMNS, len(tiles)) or 1
-    fitting = min(MOST_TILES, len(tiles))
-    kept = tiles[: fitting - fitting % columns]
+    columns, fitting = rectangle(min(MOST_TILES, len(tiles))) if tiles else (1, 0)
+    kept = tiles[:fitting]
     caption = "What the model saw" if len(kept) == len(tiles) else "Some of what the model saw"
     return Wall("frames", kept, columns, caption)

@@ -86,7 +86,7 @@ def wall(evaluation: Evaluation) -> Wall:
     total = len(evaluation.wrong)
     if not total:
         return _wall_of_doubts(evaluation)
-    columns, kept = _rectangle(min(total, MOST_TILES))
+    columns, kept = rectangle(min(total, MOST_TILES))
     tiles = [
         Tile(
             position,
@@ -104,7 +104,7 @@ def wall(evaluation: Evaluation) -> Wall:
 def _wall_of_doubts(evaluation: Evaluation) -> Wall:
     cells = right_samples(evaluation).cells
     filled = [(place, thumbs[0]) for place, thumbs in cells.items() if thumbs][:MOST_TILES]
-    columns, kept = _rectangle(len(filled))
+    columns, kept = rectangle(len(filled))
     tiles = [
         Tile(thumb.position, thumb.text, f"cell-{label}-{guess}")
         for (label, guess), thumb in filled[:kept]
@@ -112,7 +112,7 @@ def _wall_of_doubts(evaluation: Evaluation) -> Wall:
     return Wall("right", tiles, columns, "No mistakes. Of each class, what it was least sure of")
 
 
-def _rectangle(number: int) -> tuple[int, int]:
+def rectangle(number: int) -> tuple[int, int]:
     """Columns (at most 5) of a picture without holes, and how many images it holds."""
     square = math.ceil(math.sqrt(number))
     columns = min(range(square, max(square, min(5, number)) + 1), key=lambda wide: number % wide)
