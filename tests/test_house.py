@@ -114,7 +114,9 @@ def run_python(program: str, *arguments: object, cwd: Path) -> str:
     return done.stdout.strip().rpartition("\n")[2]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["train", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]]
+)
 def test_importing_loupe_and_asking_for_help_import_nothing_heavy(arguments, tmp_path):
     program = (
         "import sys, json, loupe\n"

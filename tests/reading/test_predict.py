@@ -13,6 +13,7 @@ import loupe
 from loupe.classifier.classifier import BATCH_SIZE, Classifier
 from loupe.data.dataset import Dataset
 from loupe.errors import DataError, ModelError
+from loupe.reading import predict as module
 from loupe.reading.predict import predict_each
 from loupe.recipes.recipe import changed
 
@@ -101,6 +102,20 @@ def test_pictures_are_opened_when_their_turn_comes(classifier, digits, layout, m
     answers = predict_each(endless(), classifier, layout=layout)
     next(answers)
     assert len(opened) == most
+
+
+def test_large_pictures_do_not_wait_for_a_full_batch(classifier, monkeypatch):
+    monkeypatch.setattr(module, "BATCH_BYTES", 3 * 40 * 40)
+    opened = []
+
+    def endless():
+        for number in range(10**9):
+            opened.append(number)
+            yield str(number), np.full((40, 40), number % 256, np.uint8)
+
+    answers = predict_each(endless(), classifier, layout="frame")
+    assert [next(answers).source for _ in range(4)] == ["0", "1", "2", "3"]
+    assert len(opened) == 6
 
 
 def test_what_is_over_the_threshold_is_refused(classifier, digits):

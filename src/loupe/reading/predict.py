@@ -1,6 +1,5 @@
 """`predict`: from a picture to what it says; and many pictures, one after the other."""
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from loupe.reading.reader import _glyphs, read_picture
 from loupe.reading.reading import Reading, text_of
 from loupe.reading.setting import fit_frame
 
+BATCH_BYTES = 100_000_000  # of pixels that wait for a batch to be full: two large photos
 _ADDRESSES = ("http://", "https://", "ftp://", "data:")
 
 
@@ -110,8 +110,15 @@ def _read_one(answer: Answer, classifier: Classifier, layout: str, top: int) -> 
 
 
 def _in_batches(answers: Iterator[Answer], classifier: Classifier, top: int) -> Iterator[Answer]:
-    while batch := list(itertools.islice(answers, BATCH_SIZE)):
-        yield from _read_batch(batch, classifier, top)
+    batch: list[Answer] = []
+    num_bytes = 0
+    for answer in answers:
+        batch.append(answer)
+        num_bytes += 0 if answer.picture is None else answer.picture.nbytes
+        if len(batch) == BATCH_SIZE or num_bytes >= BATCH_BYTES:
+            yield from _read_batch(batch, classifier, top)
+            batch, num_bytes = [], 0
+    yield from _read_batch(batch, classifier, top)
 
 
 def _read_batch(batch: Sequence[Answer], classifier: Classifier, top: int) -> Iterator[Answer]:
