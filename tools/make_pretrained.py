@@ -114,7 +114,6 @@ DIGITS = Recipe(
     weight_decay=0.01,
     label_smoothing=0.1,
     ema=0.98,
-    focus=0.5,
     test_shifts=True,
     seed=SEED,
     augmentation=Augmentation(rotation=10, scale=0.12, shear=0.2, shift=2.0),
@@ -123,7 +122,8 @@ CLOTHES = changed(
     DIGITS,
     {
         "name": "fashion-mnist",
-        "epochs": 16,
+        "epochs": 10,
+        "focus": 0.5,
         "focus_from": 3,
         "test_mirror": True,
         "augmentation": {"rotation": 3, "scale": 0.05, "shear": 0.03, "shift": 1, "flip": "auto"},
@@ -155,8 +155,8 @@ def make_clothes() -> bytes:
     """Train the classifier of clothes: what is no garment is digits, letters, pieces, noise."""
     data = hold_out_validation(loupe.read("fashion-mnist"), CLOTHES.validation, SEED)
     digits = hold_out_validation(loupe.read("mnist"), DIGITS.validation, SEED)
-    written = pen_digits(digits.train.select(np.arange(8_000)), 1, SEED)[0]
-    others = np.concatenate([written, no_clothes(data.train, 22_000, SEED)])
+    written = pen_digits(digits.train.select(np.arange(4_000)), 1, SEED)[0]
+    others = np.concatenate([written, no_clothes(data.train, 8_000, SEED)])
     nothing = np.empty((0, *data.image_shape), np.uint8)
     return make(data, nothing, np.empty(0, np.int64), others, CLOTHES)
 
