@@ -12,6 +12,7 @@ from loupe.reading.ink import Cover, Ink
 Choose = Callable[[Sequence[Sequence[tuple[Crop, ...]]]], Sequence[int]]
 Line = tuple[Crop, ...]
 
+_MOST_PARTS = 1500
 # All in shares of the glyphs' size.
 _SPECK = 0.12  # smaller parts are dirt
 _FRAGMENT = 0.5  # smaller parts belong to a glyph beside them
@@ -49,10 +50,14 @@ def find_lines(ink: Ink, layout: str = "auto", choose: Choose | None = None) -> 
 def _parts(cover: Cover) -> list[Crop]:
     mask = (cover > 0).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    sizes = stats[:, 2:4].max(axis=1)
+    sizes[0] = 0
+    numbers = np.flatnonzero((stats[:, 4] >= 3) & (sizes >= _SPECK / 4 * sizes.max()))
+    if len(numbers) > _MOST_PARTS:
+        return []  # a texture: nobody writes so much into one picture
     parts = []
-    for number, (left, top, width, height, area) in enumerate(stats.tolist()):
-        if number == 0 or area < 3:
-            continue
+    for number in numbers.tolist():
+        left, top, width, height = stats[number, :4].tolist()
         rows, columns = slice(top, top + height), slice(left, left + width)
         own = cover[rows, columns] * (labels[rows, columns] == number)
         parts.append(Crop((left, top, width, height), own))
@@ -88,45 +93,43 @@ def _groups(parts: Sequence[Crop], size: float) -> list[Crop]:
     whole = [part for part in parts if _size(part) >= _FRAGMENT * size]
     members = [[part] for part in whole]
     alone = []
-    for part in parts:
-        if _size(part) >= _FRAGMENT * size:
-            continue
-        gaps = [_gap(part, other) for other in whole]
-        nearest = int(np.argmin(gaps)) if gaps else -1
+    fragments = [part for part in parts if _size(part) < _FRAGMENT * size]
+    for part, gaps in zip(fragments, _gaps(fragments, whole), strict=True):
+        nearest = int(np.argmin(gaps)) if whole else -1
         reach = _REACH_OF_STROKES if _size(part) >= _LONG * size else _REACH_OF_DOTS
-        if gaps and gaps[nearest] < min(reach * size, 1.2 * _size(part)):
+        if whole and gaps[nearest] < min(reach * size, 1.2 * _size(part)):
             members[nearest].append(part)
         elif _size(part) >= _ALONE * size:
             alone.append(part)
     return [joined(group) for group in members] + alone
 
 
-def _gap(one: Crop, other: Crop) -> float:
-    between = [
-        max(one.box[i], other.box[i])
-        - min(one.box[i] + one.box[i + 2], other.box[i] + other.box[i + 2])
-        for i in (0, 1)
-    ]
-    return float(np.hypot(max(between[0], 0), max(between[1], 0)))
+def _between(some: Sequence[Crop], others: Sequence[Crop], axis: int) -> np.ndarray:
+    """Pixels between the boxes of each pair along an axis (0 is x); below 0 where they overlap."""
+    one = np.array([crop.box for crop in some], np.float64).reshape(-1, 1, 4)
+    other = np.array([crop.box for crop in others], np.float64).reshape(1, -1, 4)
+    ends = (box[..., axis] + box[..., axis + 2] for box in (one, other))
+    between: np.ndarray = np.maximum(one[..., axis], other[..., axis]) - np.minimum(*ends)
+    return between
 
 
-def _overlap(one: Crop, other: Crop, axis: int) -> float:
-    """How much of the shorter one's extent lies beside the other's; axis 0 is x."""
-    start = max(one.box[axis], other.box[axis])
-    end = min(one.box[axis] + one.box[axis + 2], other.box[axis] + other.box[axis + 2])
-    return max(0, end - start) / min(one.box[axis + 2], other.box[axis + 2])
+def _gaps(some: Sequence[Crop], others: Sequence[Crop]) -> np.ndarray:
+    """How far the boxes of each pair are apart, in pixels."""
+    across, along = (np.maximum(_between(some, others, axis), 0) for axis in (0, 1))
+    return np.asarray(np.hypot(across, along))
+
+
+def _pairs_above_each_other(groups: Sequence[Crop], size: float) -> list[tuple[int, int]]:
+    widths = np.array([group.box[2] for group in groups], np.float64)
+    overlap = -_between(groups, groups, 0) / np.minimum(widths[:, np.newaxis], widths)
+    near = (overlap > 0.4) & (_gaps(groups, groups) < 0.35 * size)
+    pairs = [(i, j) for i, j in np.argwhere(np.tril(near, -1)).tolist()]
+    return [pair for pair in pairs if _size(joined([groups[i] for i in pair])) < 2 * size]
 
 
 def _stacked(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
     """Join parts that lie above each other, or in each other, where that is the better reading."""
-    pairs = [
-        (i, j)
-        for i in range(len(groups))
-        for j in range(i)
-        if _overlap(groups[i], groups[j], 0) > 0.4
-        and _gap(groups[i], groups[j]) < 0.35 * size
-        and _size(joined([groups[i], groups[j]])) < 2 * size
-    ]
+    pairs = _pairs_above_each_other(groups, size)
     ways = [((joined([groups[i], groups[j]]),), (groups[i], groups[j])) for i, j in pairs]
     used: set[int] = set()
     together = []
@@ -162,7 +165,9 @@ def _lines(crops: Sequence[Crop]) -> tuple[Line, ...]:
         cost = _untidiness(middles, boxes, line_of, float(slope))
         if cost < lowest:
             best, lowest = line_of, cost
-    lines = [[crops[i] for i in np.flatnonzero(best == line)] for line in range(best.max() + 1)]
+    lines = [
+        [crops[i] for i in np.flatnonzero(best == line).tolist()] for line in range(best.max() + 1)
+    ]
     lines.sort(key=lambda line: np.mean([crop.box[1] + crop.box[3] / 2 for crop in line]))
     return tuple(tuple(sorted(line, key=_middle)) for line in lines)
 
@@ -175,9 +180,7 @@ def _clusters(heights: np.ndarray) -> np.ndarray:
     return line_of
 
 
-def _untidiness(
-    middles: np.ndarray, boxes: np.ndarray, line_of: np.ndarray, slope: float
-) -> float:
+def _untidiness(middles: np.ndarray, boxes: np.ndarray, line_of: np.ndarray, slope: float) -> float:
     """Lines, how far their glyphs stray from them, and glyphs that stand above each other."""
     heights = (middles[:, 1] - slope * middles[:, 0]) / np.hypot(1, slope)
     cost = float(line_of.max()) + _SLANT * abs(slope)

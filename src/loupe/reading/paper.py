@@ -45,7 +45,7 @@ class Paper:
     def levels(self, height: int, width: int) -> Levels:
         """The paper itself, at any size: float32 `[y x c]`, 0..255."""
         surface = surface_terms(height, width) @ self.coefficients
-        return surface.reshape(height, width, -1).clip(1, 255).astype(np.float32)
+        return np.asarray(surface.reshape(height, width, -1).clip(1, 255), np.float32)
 
     def depth(self, picture: Image) -> Depth:
         """How far each pixel is from the paper along the axis, the light divided out."""
@@ -92,8 +92,8 @@ def surface_terms(height: int, width: int) -> np.ndarray:
         (np.arange(width) + 0.5) * 2 / width - 1,
         indexing="ij",
     )
-    y, x = y.ravel(), x.ravel()
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    terms = [np.ones_like(x), x, y, x * x, x * y, y * y]
+    return np.stack([term.ravel() for term in terms], axis=1)
 
 
 def _roughly_fitted(terms: np.ndarray, pixels: Levels) -> np.ndarray:
@@ -155,9 +155,7 @@ def _solved(
     penalty = stiffness * weights.sum() * np.eye(order)
     penalty[0, 0] = 0
     solution = np.zeros((6, values.shape[1]))
-    solution[:order] = np.linalg.solve(
-        weighted.T @ terms[:, :order] + penalty, weighted.T @ values
-    )
+    solution[:order] = np.linalg.solve(weighted.T @ terms[:, :order] + penalty, weighted.T @ values)
     return solution
 
 

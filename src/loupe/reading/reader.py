@@ -8,8 +8,8 @@ from loupe.arrays import Image, Images
 from loupe.classifier.classifier import Classifier
 from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
-from loupe.reading.ink import find_ink
 from loupe.reading.crop import Crop
+from loupe.reading.ink import find_ink
 from loupe.reading.page import Choose, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph

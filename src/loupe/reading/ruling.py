@@ -54,7 +54,9 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
         return nothing
     # Slanted thin lines come in steps: thickened, their steps overlap.
     thick = cv2.dilate(drawn, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8))
+    runs = cv2.morphologyEx(
+        thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
+    )
     joined = cv2.morphologyEx(
         cv2.copyMakeBorder(runs, 0, 0, width // 4, width // 4, cv2.BORDER_CONSTANT, value=0),
         cv2.MORPH_CLOSE,
@@ -67,13 +69,15 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
         if length < _SPAN * width:
             continue
         part = (labels[top : top + rise] == number).astype(np.uint8) & runs[top : top + rise]
-        lines[top : top + rise] |= _line_without_crossings(drawn[top : top + rise], part, drawn, top)
+        lines[top : top + rise] |= _line_without_crossings(
+            drawn[top : top + rise], part, drawn, top
+        )
     return lines
 
 
 def _line_without_crossings(rows: Drawn, part: Drawn, drawn: Drawn, top: int) -> Drawn:
     """The pixels of one line, but not those where a stroke crosses it or hangs on it."""
-    line = rows & part
+    line = np.asarray(rows & part)
     columns = line.any(axis=0)
     if not columns.any():
         return line
@@ -88,7 +92,7 @@ def _line_without_crossings(rows: Drawn, part: Drawn, drawn: Drawn, top: int) ->
         cv2.MORPH_OPEN,
         np.ones((int(np.ceil(1.6 * thickness)) + 2, 1), np.uint8),
     )[top - low : top - low + len(rows)]
-    return line & ~np.asarray(tall, np.uint8)
+    return np.asarray(line & ~np.asarray(tall, np.uint8))
 
 
 def _without_boxes(drawn: Drawn) -> Drawn:

@@ -51,7 +51,7 @@ def set_glyph(cover: Cover, framing: Framing, shape: Shape) -> Image:
     return _coloured(_placed(_boxed(strokes, _EDGE), framing, shape), framing, shape)
 
 
-def fit_frame(picture: Image, shape: Shape) -> Image:
+def fit_frame(picture: Image, shape: Shape) -> UInt8[np.ndarray, "rows columns channels"]:
     """Fit a picture into the model's images as it is: aspect kept, colours made theirs.
 
     Example:
@@ -112,17 +112,17 @@ def _thinned(ink: np.ndarray, share: float, width: float) -> Cover:
     """Keep the inner share of each stroke's width: nothing tears, since its ridge always stays."""
     inside = cv2.distanceTransform(np.pad(ink, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     side = 2 * round(width / 2) + 1
-    ridge = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    ridge = cv2.dilate(inside, np.ones((side, side), np.uint8))
     return _soft((inside - (1 - share) * ridge) * (inside > 0))
 
 
 def _soft(depth: np.ndarray) -> Cover:
     """Cover from the depth inside a shape: a pixel's edge is as soft as a pixel."""
-    return (np.clip(depth, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(depth, 0, 1) * 255, np.uint8)
 
 
 def _boxed(cover: Cover, level: int) -> Cover:
-    """The part of a cover that holds all ink of a level, or of half the strongest if all is less."""
+    """The part of a cover that holds all ink of a level, or of half of its strongest."""
     inside = cover >= min(level, max(1, int(cover.max()) // 2))
     (top, bottom), (left, right) = _extent(inside)
     return cover[top:bottom, left:right]
@@ -179,4 +179,5 @@ def _coloured(ink: Cover, framing: Framing, shape: Shape) -> Image:
     if framing.polarity == "dark on light":
         signed = -signed
     frame = np.clip(background + signed, 0, 255).astype(np.uint8)
-    return frame if frame.shape[2] == shape[2] else frame[..., :1].repeat(shape[2], axis=2)
+    same = frame.shape[2] == shape[2]
+    return np.asarray(frame if same else frame[..., :1].repeat(shape[2], axis=2), np.uint8)
