@@ -52,7 +52,7 @@ def _parts(cover: Cover) -> list[Crop]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     sizes = stats[:, 2:4].max(axis=1)
     sizes[0] = 0
-    numbers = np.flatnonzero((stats[:, 4] >= 3) & (sizes >= _SPECK / 4 * sizes.max()))
+    numbers = np.flatnonzero((stats[:, 4] >= 3) & (sizes > 0) & (sizes >= _SPECK / 4 * sizes.max()))
     if len(numbers) > _MOST_PARTS:
         return []  # a texture: nobody writes so much into one picture
     parts = []

@@ -64,9 +64,8 @@ def _by_doubt(classifier: Classifier, framing: Framing) -> Choose:
         output = classifier.examine(_frames(crops, framing, classifier.image_shape))
         threshold = classifier.card.outlier_threshold or np.inf
         strange = np.maximum(output.outlier / threshold - 1, 0)
-        doubts = iter(
-            -np.log(np.maximum(output.probabilities.max(axis=1), 1e-6)) + np.minimum(strange, 3)
-        )
+        best = np.maximum(output.probabilities.max(axis=1), 1e-6)
+        doubts = iter((np.minimum(strange, 3) - np.log(best)).tolist())
         costs = [[_cost(crops, [next(doubts) for _ in crops]) for crops in way] for way in ways]
         return [int(np.argmin(own)) for own in costs]
 

@@ -65,7 +65,7 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(joined))
     lines = nothing
     for number in range(1, count):
-        left, top, length, rise, _ = stats[number]
+        _, top, length, rise, _ = stats[number].tolist()
         if length < _SPAN * width:
             continue
         part = (labels[top : top + rise] == number).astype(np.uint8) & runs[top : top + rise]
@@ -75,7 +75,7 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
     return lines
 
 
-def _line_without_crossings(rows: Drawn, part: Drawn, drawn: Drawn, top: int) -> Drawn:
+def _line_without_crossings(rows: Drawn, part: Drawn, drawn: np.ndarray, top: int) -> Drawn:
     """The pixels of one line, but not those where a stroke crosses it or hangs on it."""
     line = np.asarray(rows & part)
     columns = line.any(axis=0)

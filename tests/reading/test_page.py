@@ -1,0 +1,119 @@
+import cv2
+import numpy as np
+import pytest
+from drawing import draw
+
+from loupe.reading.crop import Crop, divisions, joined
+from loupe.reading.ink import Ink
+from loupe.reading.page import find_lines
+
+
+def inked(cover):
+    return Ink((np.clip(cover, 0, 1) * 255).astype(np.uint8), 1.0, "dark on light")
+
+
+def places(lines):
+    """Where each glyph's middle is, line by line."""
+    return [[(c.box[0] + c.box[2] / 2, c.box[1] + c.box[3] / 2) for c in line] for line in lines]
+
+
+def rows_of(count, *, slope=0.0, rows=1, height=60):
+    cover = np.zeros((900, 900), np.float32)
+    for row in range(rows):
+        for place in range(count):
+            x = 60 + place * 90
+            draw(cover, "2", x, 60 + row * 120 + max(0, -slope * 800) + slope * x, height, 7)
+    return cover
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.15, -0.2, 0.9])
+def test_a_line_may_slant(slope):
+    lines = find_lines(inked(rows_of(6, slope=slope, height=60)))
+    assert [len(line) for line in lines] == [6]
+    middles = [x for x, _ in places(lines)[0]]
+    assert middles == sorted(middles)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1, -0.1])
+def test_five_lines_are_read_from_above(slope):
+    lines = find_lines(inked(rows_of(4, slope=slope, rows=5)))
+    assert [len(line) for line in lines] == [4] * 5
+    assert [y for (_, y), *_ in places(lines)] == sorted(y for (_, y), *_ in places(lines))
+
+
+def test_a_column_is_one_glyph_a_line():
+    cover = np.zeros((500, 200), np.float32)
+    for place, x in enumerate((50, 70, 40, 80)):
+        draw(cover, str(place + 2), x, 20 + place * 110, 80, 9)
+    assert [len(line) for line in find_lines(inked(cover))] == [1, 1, 1, 1]
+
+
+def test_a_loose_bar_belongs_to_its_five():
+    cover = draw(np.zeros((300, 300), np.float32), "5", 80, 60, 160, 12)
+    cover[:, 124:136] *= cover[:, 124:136] * 0 + (np.arange(300)[:, None] > 90)  # cut the bar off
+    assert cv2.connectedComponents((cover > 0).astype(np.uint8))[0] == 3
+    lines = find_lines(inked(cover))
+    assert [len(line) for line in lines] == [1]
+    assert lines[0][0].box[2] > 90, "the bar reaches further than the rest"
+
+
+def test_dots_and_strips_along_the_edge_are_dropped():
+    cover = draw(np.zeros((300, 300), np.float32), "2", 80, 60, 160, 12)
+    cv2.circle(cover, (270, 270), 6, 1.0, -1)
+    cv2.circle(cover, (30, 40), 3, 1.0, -1)
+    cover[:, :5] = 1
+    lines = find_lines(inked(cover))
+    assert [len(line) for line in lines] == [1]
+    assert lines[0][0].box[0] > 60
+
+
+def test_all_ink_is_one_glyph_where_that_was_said():
+    lines = find_lines(inked(rows_of(3)), "single")
+    assert [len(line) for line in lines] == [1]
+
+
+def test_all_glyphs_are_one_line_where_that_was_said():
+    lines = find_lines(inked(rows_of(3, rows=2)), "line")
+    assert [len(line) for line in lines] == [6]
+
+
+def test_an_empty_page_has_no_lines():
+    assert find_lines(inked(np.zeros((50, 60)))) == ()
+
+
+def test_a_texture_has_no_lines():
+    noise = np.random.default_rng(0).random((600, 600)) > 0.75
+    assert find_lines(inked(noise)) == ()
+
+
+def test_touching_glyphs_are_divided_where_the_chooser_says():
+    cover = np.zeros((120, 220), np.float32)
+    draw(cover, "0", 10, 15, 90, 8)
+    draw(cover, "0", 62, 15, 90, 8)
+    assert [len(line) for line in find_lines(inked(cover))] == [1]
+    offered = []
+
+    def halves(ways):
+        offered.extend(ways)
+        middles = [
+            [abs(c[0].box[2] - c[-1].box[2]) if len(c) == 2 else 999 for c in w] for w in ways
+        ]
+        return [int(np.argmin(own)) for own in middles]
+
+    lines = find_lines(inked(cover), choose=halves)
+    assert [len(line) for line in lines] == [2] and offered
+    left, right = (x for x, _ in places(lines)[0])
+    assert left == pytest.approx(42, abs=6) and right == pytest.approx(93, abs=6)
+
+
+def test_divisions_keep_every_drop_of_ink():
+    cover = np.zeros((120, 220), np.uint8)
+    cover[10:110, 10:20] = cover[55:65, 10:200] = cover[10:110, 190:200] = 255
+    crop = Crop((0, 0, 220, 120), cover)
+    assert divisions(crop)
+    for parts in divisions(crop):
+        assert len(parts) in (2, 3)
+        assert sum(int(part.cover.sum()) for part in parts) == int(cover.sum())
+        whole = joined(parts)
+        assert whole.box == (10, 10, 190, 100)
+        assert np.array_equal(whole.cover, cover[10:110, 10:200])
