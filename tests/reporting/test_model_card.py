@@ -124,6 +124,18 @@ def test_limits_are_those_of_this_model(run, evaluation) -> None:
     assert "expect a little less" in untested
 
 
+def test_what_else_its_makers_measured_and_know_is_said(run) -> None:
+    own = run.classifier.card.evaluation
+    figures = {"noise refused": {"value": 0.995, "low": 0.98, "high": 0.999, "n": 2000}}
+    more = {**own, "figures": figures, "known_failures": "A slashed 0 is read as 8."}
+    data = {"name": "digits", "counts": {"train": 1, "validation": 359, "variants": 55_000}}
+    card = replace(run.classifier.card, evaluation=more, training_data=data)
+    text = model_card(replace(run.classifier, card=card), "mine", None)
+    assert "| noise refused | 2,000 | 99.5 % | 98.0 to 99.9 % |" in text
+    assert "Known failures: A slashed 0 is read as 8." in text
+    assert "1 training image, 359 validation images and 55,000 variants" in text
+
+
 def test_the_text_says_how_to_use_it_and_how_pictures_are_framed(run, evaluation) -> None:
     text = model_card(run.classifier, "mine", evaluation)
     assert 'loupe.predict("photo.jpg", model="model.onnx")' in text

@@ -16,6 +16,7 @@ from loupe.reporting.words import NARROW, count, interval, listed, of, percent, 
 # The names under which Hugging Face has the public sets.
 HUB_DATASETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 HUB_METRICS = ("accuracy", "precision", "recall", "f1")  # those that it knows by these names
+SPLIT_NOUNS = {"train": "training image", "validation": "validation image", "test": "test image"}
 MOST_CLASSES = 30  # that the text lists
 
 
@@ -47,6 +48,7 @@ def model_card(classifier: Classifier, name: str, evaluation: Mapping[str, Any] 
         *_section("Training data", _training_data(card)),
         *_section("Framing", _framing(Framing.from_dict(card.framing))),
         *_section("Figures", _figures(measured)),
+        *_beyond(card.evaluation.get("figures", {})),
         *_section("Limits", _limits(card, measured)),
     ]
     return "\n".join(parts).replace(NARROW, " ") + "\n"
@@ -117,7 +119,7 @@ def _training_data(card: Card) -> Iterator[str]:
     data, recipe = card.training_data, card.recipe
     counts = data.get("counts", {})
     parts = [
-        of(total, f"{'training' if split == 'train' else split} image")
+        of(total, SPLIT_NOUNS[split]) if split in SPLIT_NOUNS else f"{count(total)} {split}"
         for split, number in counts.items()
         if (total := sum(number) if isinstance(number, list) else number)
     ]
@@ -177,6 +179,19 @@ def _figures(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             )
 
 
+def _beyond(figures: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """What else its makers measured and wrote into the card, as what share of noise it refuses."""
+    if not figures:
+        return
+    yield ""
+    yield "| also measured | of | share | 95 % interval |"
+    yield "|---|--:|--:|---|"
+    for name, figure in figures.items():
+        n = int(figure["n"])
+        bounds = interval(figure["low"], figure["high"], n)
+        yield f"| {_text(name)} | {count(n)} | {percent(figure['value'], n)} | {bounds} |"
+
+
 def _limits(card: Card, measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     splits = {each["split"]: each for each in measured}
     yield (
@@ -204,6 +219,8 @@ def _limits(card: Card, measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
     if not card.training_data.get("counts", {}).get("validation"):
         yield "- No validation images were kept, so its probabilities are not calibrated."
+    if card.evaluation.get("known_failures"):
+        yield f"- Known failures: {_text(card.evaluation['known_failures'])}"
     yield "- It knows nothing of who wrote or made the images, and of no other classes."
 
 
