@@ -156,6 +156,8 @@ def _middle(crop: Crop) -> float:
 
 def _lines(crops: Sequence[Crop]) -> tuple[Line, ...]:
     """Put glyphs into lines, along the slope that makes the fewest and flattest."""
+    if len(crops) == 1:
+        return ((crops[0],),)
     boxes = np.array([crop.box for crop in crops], np.float64)
     size = float(np.median(boxes[:, 2:].max(axis=1)))
     middles = (boxes[:, :2] + boxes[:, 2:] / 2) / size

@@ -22,6 +22,7 @@ _ROUGH = ((1, 48.0), (3, 40.0), (6, 32.0))
 _CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15), (6, 0.15))  # of the ink's depth
 _FAR_MORE = 2.0  # times as much of the picture as has the border's colour
 _FREE = 0.4  # of the greatest depth: shapes are cut out there
+_FITTED_PIXELS = 4001  # enough for six figures; odd, so that they are of all columns
 _NARROW = 1 / 12  # of the picture's longer side: strokes are not wider, as a rule
 _LEAST_TOLERANCE = 6.0  # grey levels
 _STIFFNESS, _LAST_STIFFNESS = 1e-2, 5e-4  # of the weight of all pixels
@@ -67,11 +68,13 @@ def find_paper(picture: Image) -> Paper:
     pixels = picture.astype(np.float32)
     terms = surface_terms(*pixels.shape[:2])
     values = pixels.reshape(-1, pixels.shape[2])
-    coefficients = _roughly_fitted(terms, pixels)
+    every = max(1, len(values) // _FITTED_PIXELS)
+    fitted = (terms[::every], values[::every].astype(np.float64))
+    coefficients = _roughly_fitted(*fitted, _border(pixels))
     # The axis is better known when the light is, and the light when the axis is.
     for _ in range(2):
         axis = _axis(pixels, (terms @ coefficients).reshape(pixels.shape))
-        coefficients = _closely_fitted(terms, values, coefficients, axis)
+        coefficients = _closely_fitted(*fitted, coefficients, axis)
     polarity: Polarity = "light on dark" if axis.sum() > 0 else "dark on light"
     return Paper(coefficients, axis, polarity)
 
@@ -96,14 +99,16 @@ def surface_terms(height: int, width: int) -> np.ndarray:
     return np.stack([term.ravel() for term in terms], axis=1)
 
 
-def _roughly_fitted(terms: np.ndarray, pixels: Levels) -> np.ndarray:
+def _border(pixels: Levels) -> np.ndarray:
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
+def _roughly_fitted(terms: np.ndarray, values: np.ndarray, border: np.ndarray) -> np.ndarray:
     """Fit a plane, from the colour of most of the border or of most of the picture on.
 
     The border is paper, as a rule. A frame along it, or a table around the page, is not: then far
     more of the picture has the other colour.
     """
-    values = pixels.reshape(-1, pixels.shape[2])
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     fits = [_plane(terms, values, np.median(colours, axis=0)) for colours in (border, values)]
     shares = [
         float((np.abs(values - terms @ fit).max(axis=1) < _ROUGH[-1][1]).mean()) for fit in fits

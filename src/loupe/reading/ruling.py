@@ -57,6 +57,8 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
     runs = cv2.morphologyEx(
         thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
     )
+    if np.asarray(runs.any(axis=0)).mean() < 0.5:
+        return nothing
     joined = cv2.morphologyEx(
         cv2.copyMakeBorder(runs, 0, 0, width // 4, width // 4, cv2.BORDER_CONSTANT, value=0),
         cv2.MORPH_CLOSE,
