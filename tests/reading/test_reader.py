@@ -26,7 +26,7 @@ def classifier(tmp_path_factory):
     framing = measure_framing(np.stack(rough)[..., np.newaxis])
     images = np.stack([set_glyph(crop, framing, (28, 28, 1)) for crop in crops])
     data = loupe.from_arrays(images, np.arange(400) % 10)
-    recipe = changed(loupe.recipe("logistic"), {"epochs": 15})
+    recipe = changed(loupe.recipe("logistic"), {"epochs": 25, "network": "48N"})
     return loupe.train(data, recipe, out=tmp_path_factory.mktemp("run") / "run").classifier
 
 
