@@ -117,3 +117,33 @@ def test_divisions_keep_every_drop_of_ink():
         whole = joined(parts)
         assert whole.box == (10, 10, 190, 100)
         assert np.array_equal(whole.cover, cover[10:110, 10:200])
+
+
+def torn_seven():
+    """A 7 whose bar, and whose stem's two halves, have come apart."""
+    cover = np.zeros((300, 300), np.float32)
+    cv2.line(cover, (90, 60), (190, 58), 1.0, 9)
+    cv2.line(cover, (188, 75), (160, 140), 1.0, 9)
+    cv2.line(cover, (154, 158), (130, 230), 1.0, 9)
+    return cover
+
+
+def test_pieces_of_a_torn_glyph_are_joined_where_that_leaves_less_doubt():
+    prefers_one = lambda ways: [int(np.argmin([len(way) for way in own])) for own in ways]  # noqa: E731
+    prefers_many = lambda ways: [int(np.argmax([len(way) for way in own])) for own in ways]  # noqa: E731
+    assert [len(line) for line in find_lines(inked(torn_seven()), choose=prefers_one)] == [1]
+    assert sum(len(line) for line in find_lines(inked(torn_seven()), choose=prefers_many)) > 1
+
+
+def test_a_row_of_whole_glyphs_is_never_taken_for_pieces_of_one():
+    cover = np.zeros((200, 300), np.float32)
+    for left in (60, 95, 130):
+        draw(cover, "1", left, 50, 90, 8)
+    asked = []
+
+    def choose(ways):
+        asked.extend(way for own in ways for way in own if len(way) == 1)
+        return [0] * len(ways)
+
+    assert [len(line) for line in find_lines(inked(cover), choose=choose)] == [3]
+    assert not asked

@@ -19,6 +19,9 @@ _FRAGMENT = 0.5  # smaller parts belong to a glyph beside them
 _LONG = 0.3  # fragments as long as this are pieces of strokes, not dots
 _REACH_OF_STROKES, _REACH_OF_DOTS = 0.6, 0.15  # as far as they may lie from their glyph
 _ALONE = 0.35  # a fragment that belongs to nothing is a glyph if it is as large as this
+_TORN = 0.3  # pieces of a torn glyph lie as near to each other
+_MOST_PIECES = 6  # of a torn glyph
+_PIECE = 0.7  # the smallest is not larger
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
 _SLANT = 1.1  # lines that a slope of 1 must save to be believed
@@ -41,6 +44,7 @@ def find_lines(ink: Ink, layout: str = "auto", choose: Choose | None = None) -> 
     if layout == "single":
         return ((joined(groups),),) if groups else ()
     if choose:
+        groups = _pieced(groups, size, choose)
         groups = _divided(_stacked(groups, size, choose), size, choose)
     if layout == "line" and groups:
         return (tuple(sorted(groups, key=_middle)),)
@@ -125,6 +129,54 @@ def _pairs_above_each_other(groups: Sequence[Crop], size: float) -> list[tuple[i
     near = (overlap > 0.4) & (_gaps(groups, groups) < 0.35 * size)
     pairs = [(i, j) for i, j in np.argwhere(np.tril(near, -1)).tolist()]
     return [pair for pair in pairs if _size(joined([groups[i] for i in pair])) < 2 * size]
+
+
+def _pieced(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
+    """Join the pieces of a torn glyph, where together they are the better reading."""
+    clusters = [
+        cluster
+        for cluster in _clusters_of(groups, size)
+        if _may_be_one(cluster, size, alone=len(cluster) == len(groups))
+    ]
+    ways = [((joined(cluster),), tuple(cluster)) for cluster in clusters]
+    taken: set[int] = set()
+    whole = []
+    for cluster, way, best in zip(clusters, ways, choose(ways), strict=True):
+        if best == 0:
+            taken |= {id(piece) for piece in cluster}
+            whole.append(way[0][0])
+    return [group for group in groups if id(group) not in taken] + whole
+
+
+def _clusters_of(groups: Sequence[Crop], size: float) -> list[list[Crop]]:
+    """Groups that lie close together, of two or more."""
+    if len(groups) < 2:
+        return []
+    near = _gaps(groups, groups) < _TORN * size
+    cluster_of, before = np.arange(len(groups)), np.empty(0, np.int64)
+    while not np.array_equal(cluster_of, before):  # each takes the lowest number near it
+        before = cluster_of
+        cluster_of = np.where(near, cluster_of, len(groups)).min(axis=1)
+    clusters = [
+        [group for group, own in zip(groups, cluster_of, strict=True) if own == number]
+        for number in np.unique(cluster_of)
+    ]
+    return [cluster for cluster in clusters if len(cluster) > 1]
+
+
+def _may_be_one(cluster: Sequence[Crop], size: float, alone: bool) -> bool:
+    """Whether they can be pieces of one glyph: no row of glyphs that are each as high as all.
+
+    Args:
+        cluster: glyphs, or pieces of one.
+        size: of the glyphs on the page.
+        alone: whether there is nothing else on it.
+    """
+    whole = joined(cluster)
+    _, _, width, height = whole.box
+    is_torn = min(map(_size, cluster)) < _PIECE * _size(whole)
+    fits = width < 1.3 * height if alone else width < height and _size(whole) < 2 * size
+    return is_torn and fits and len(cluster) <= _MOST_PIECES
 
 
 def _stacked(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:

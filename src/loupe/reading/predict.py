@@ -11,7 +11,7 @@ from loupe.classifier.classifier import BATCH_SIZE, Classifier
 from loupe.classifier.pretrained import find_model
 from loupe.errors import DataError, LoupeError
 from loupe.reading.picture import Given, open_picture
-from loupe.reading.reader import _glyphs, read_picture
+from loupe.reading.reader import glyphs_of, read_picture
 from loupe.reading.reading import Reading, text_of
 from loupe.reading.setting import fit_frame
 
@@ -139,7 +139,7 @@ def _read_frames(pictures: Sequence[Image], classifier: Classifier, top: int) ->
         frames[place] = fit_frame(picture, shape)
     sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
     boxes = [(0, 0, *size) for size in sizes]
-    glyphs = _glyphs(boxes, [0] * len(boxes), frames, classifier, top)
+    glyphs = glyphs_of(boxes, [0] * len(boxes), frames, classifier, top)
     for size, glyph in zip(sizes, glyphs, strict=True):
         yield Reading(text_of((glyph,)), (glyph,), size, "frame")
 

@@ -1,6 +1,7 @@
 """The reader: from a picture to text, through ink, page and framing, by any classifier."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
 from loupe.reading.crop import Crop
 from loupe.reading.ink import find_ink
+from loupe.reading.looks import LOOKS
 from loupe.reading.page import Choose, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
+_DOUBTFUL = 1.0  # mean doubt of a reading from which the picture is looked at again
+_MUCH_LESS = 0.5  # of the first reading's doubt: what another must stay below
 _CUT = 0.6  # doubt that each cut adds: one glyph is likelier than two
 LAYOUTS = ("auto", "single", "line", "page", "frame")
 
@@ -42,16 +46,75 @@ def read_picture(
     height, width = picture.shape[:2]
     if layout == "frame" or framing.kind == "none":
         frames = fit_frame(picture, classifier.image_shape)[np.newaxis]
-        glyphs = _glyphs([(0, 0, width, height)], [0], frames, classifier, top)
+        glyphs = glyphs_of([(0, 0, width, height)], [0], frames, classifier, top)
         return Reading(text_of(glyphs), glyphs, (width, height), "frame")
+    first = _look(picture, classifier, framing, layout, top)
+    if _doubt(first, classifier) <= _DOUBTFUL:
+        return first
+    return _looked_again(first, picture, classifier, framing, layout, top)
+
+
+def _look(
+    picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int
+) -> Reading:
+    """Read a picture as it is first seen."""
+    height, width = picture.shape[:2]
     ink = find_ink(picture)
     lines = find_lines(ink, layout, _by_doubt(classifier, framing))
     crops = [crop for line in lines for crop in line]
     numbers = [number for number, line in enumerate(lines) for _ in line]
     frames = _frames(crops, framing, classifier.image_shape)
     boxes = [_in_picture(crop, ink.scale, (width, height)) for crop in crops]
-    glyphs = _glyphs(boxes, numbers, frames, classifier, top)
+    glyphs = glyphs_of(boxes, numbers, frames, classifier, top)
     return Reading(text_of(glyphs), glyphs, (width, height), _found(lines), ink.notes)
+
+
+def _looked_again(
+    first: Reading,
+    picture: Image,
+    classifier: Classifier,
+    framing: Framing,
+    layout: str,
+    top: int,
+) -> Reading:
+    """Take the reading that leaves the least doubt, if it is much less than the first one's."""
+    best, least = first, _MUCH_LESS * _doubt(first, classifier)
+    ink = find_ink(picture)
+    for look in LOOKS:
+        seen = look.look(picture, ink)
+        if seen is None:
+            continue
+        part, place = seen
+        again = _look(part, classifier, framing, layout, top)
+        doubt = _doubt(again, classifier)
+        if again.glyphs and doubt < least:
+            notes = (look.note, *again.notes)
+            glyphs = tuple(_moved(glyph, place) for glyph in again.glyphs)
+            best, least = replace(again, glyphs=glyphs, size=first.size, notes=notes), doubt
+    return best
+
+
+def _moved(glyph: Glyph, place: tuple[int, int]) -> Glyph:
+    left, top, width, height = glyph.box
+    return replace(glyph, box=(left + place[0], top + place[1], width, height))
+
+
+def _doubt(reading: Reading, classifier: Classifier) -> float:
+    """The classifier's doubt about a reading, larger glyphs counting more; 0 without any."""
+    if not reading.glyphs:
+        return 0.0
+    outlier = np.array([glyph.outlier for glyph in reading.glyphs])
+    best = np.array([glyph.guesses[0][1] for glyph in reading.glyphs])
+    areas = np.array([glyph.box[2] * glyph.box[3] for glyph in reading.glyphs], np.float64)
+    return float(np.average(_doubts(outlier, best, classifier), weights=areas))
+
+
+def _doubts(outlier: np.ndarray, best: np.ndarray, classifier: Classifier) -> np.ndarray:
+    """The doubt about each glyph: -log of its probability, and up to 3 more if it is strange."""
+    threshold = classifier.card.outlier_threshold or np.inf
+    strange = np.maximum(outlier / threshold - 1, 0)
+    doubts: np.ndarray = np.minimum(strange, 3) - np.log(np.maximum(best, 1e-6))
+    return doubts
 
 
 def _by_doubt(classifier: Classifier, framing: Framing) -> Choose:
@@ -62,10 +125,8 @@ def _by_doubt(classifier: Classifier, framing: Framing) -> Choose:
         if not crops:
             return [0] * len(ways)
         output = classifier.examine(_frames(crops, framing, classifier.image_shape))
-        threshold = classifier.card.outlier_threshold or np.inf
-        strange = np.maximum(output.outlier / threshold - 1, 0)
-        best = np.maximum(output.probabilities.max(axis=1), 1e-6)
-        doubts = iter((np.minimum(strange, 3) - np.log(best)).tolist())
+        best = output.probabilities.max(axis=1)
+        doubts = iter(_doubts(output.outlier, best, classifier).tolist())
         costs = [[_cost(crops, [next(doubts) for _ in crops]) for crops in way] for way in ways]
         return [int(np.argmin(own)) for own in costs]
 
@@ -88,13 +149,22 @@ def _frames(crops: Sequence[Crop], framing: Framing, shape: tuple[int, int, int]
     return np.stack(frames) if frames else np.empty((0, *shape), np.uint8)
 
 
-def _glyphs(
+def glyphs_of(
     boxes: Sequence[tuple[int, int, int, int]],
     lines: Sequence[int],
     frames: Images,
     classifier: Classifier,
     top: int,
 ) -> tuple[Glyph, ...]:
+    """Say what each frame holds.
+
+    Args:
+        boxes: of each glyph in its picture.
+        lines: in which each stands.
+        frames: what the model sees of each.
+        classifier: the model.
+        top: how many guesses each keeps.
+    """
     output = classifier.examine(frames)
     threshold = classifier.card.outlier_threshold
     names = classifier.class_names

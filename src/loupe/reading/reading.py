@@ -1,5 +1,6 @@
 """The `Reading`: what was read in one picture, and each glyph of it with what the model saw."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ class Reading:
 
 
 def text_of(glyphs: tuple[Glyph, ...]) -> str:
-    """Join the labels of glyphs that are in reading order.
+    """Join the labels of glyphs that are in reading order; words keep a space between them.
 
     Example:
         >>> import numpy as np
@@ -88,8 +89,6 @@ def text_of(glyphs: tuple[Glyph, ...]) -> str:
         ...               for label, line in [("4", 0), ("?", 0), ("2", 1)]))
         '4?\\n2'
     """
-    text, line = "", None
-    for glyph in glyphs:
-        text += ("\n" if line is not None and glyph.line != line else "") + glyph.label
-        line = glyph.line
-    return text
+    between = " " if any(len(glyph.label) > 1 for glyph in glyphs) else ""
+    lines = [list(own) for _, own in itertools.groupby(glyphs, key=lambda glyph: glyph.line)]
+    return "\n".join(between.join(glyph.label for glyph in line) for line in lines)
