@@ -132,7 +132,7 @@ def test_a_page_on_a_table_is_read_without_the_table():
     turn = cv2.getRotationMatrix2D((330, 300), 6, 1)
     ink = find_ink(cv2.warpAffine(table, turn, (640, 600), borderMode=cv2.BORDER_REPLICATE))
     assert ink.polarity == "dark on light" and any("page" in note for note in ink.notes)
-    rows, columns = np.nonzero(ink.cover)
+    rows, columns = (places / ink.scale for places in np.nonzero(ink.cover))
     assert rows.min() > 150 and rows.max() < 430 and columns.min() > 200
 
 
@@ -141,3 +141,10 @@ def test_ink_knows_its_scale():
     assert max(ink.cover.shape) == pytest.approx(1500 * ink.scale)
     rows = np.flatnonzero((ink.cover > 0).any(axis=1)) / ink.scale
     assert rows[0] == pytest.approx(337, abs=6) and rows[-1] == pytest.approx(812, abs=6)
+
+
+def test_a_thick_digit_alone_is_searched_at_fewer_pixels_than_a_thin_one_or_a_line():
+    thick, thin = (page(side=1000, height=500, pen=pen, left=300) for pen in (40, 3))
+    line = cv2.hconcat([page(side=500, height=250, pen=20), page(side=500, height=250, pen=20)])
+    sides = [max(find_ink(photograph(each)).cover.shape) for each in (thick, thin, line)]
+    assert sides == [500, 1000, 1000]

@@ -1,6 +1,6 @@
 """Ink: what was drawn in a picture, apart from its paper, its light and its ruled lines."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -15,11 +15,17 @@ from loupe.reading.ruling import without_ruling
 Cover = UInt8[np.ndarray, "y x"]  # share of the ink's full strength, 0 paper .. 255
 Mask = Bool[np.ndarray, "y x"]
 
-WORKING_SIDE = 1000  # pixels of the longer side that ink is searched at
+WORKING_SIDE = 1000  # pixels of the longer side that thin ink is searched at
+_FIRST_SIDE = 500  # pixels of the longer side that ink is searched at first
+_THIN = 2.5  # pixels at the first look: narrower strokes are looked at again, closely
+_WIDEST = 1.2  # times its height that one glyph is wide
+_PIECE = 0.25  # of the largest part: one glyph has two parts of this size at most
 _PAPER_SIDE = 200  # pixels of the longer side that paper and light are estimated at
+_FIRST_PAPER_SIDE = 100  # at the first look
 _FAINTEST = 0.05  # of the paper's light: ink paler than this is not told from paper
 _NOISY = 0.25  # of the ink's level: noise that reaches it is smoothed first
 _WEAK, _SURE = 0.3, 0.55  # of the ink's level: ink where it hangs together with sure ink; sure ink
+_SAMPLE = 60_000  # pixels that levels are measured on
 # Of each depth in 255ths, 80 levels to a factor of e.
 _DENSITIES = np.minimum(-80 * np.log(1 - np.arange(256) / 266), 255).astype(np.uint8)
 
@@ -59,12 +65,21 @@ def find_ink(picture: Image) -> Ink:
         >>> ink.polarity, np.argwhere(ink.cover > 128)[[0, -1]].tolist()
         ('dark on light', [[20, 28], [39, 30]])
     """
-    work = shrunk(picture, WORKING_SIDE)
-    small = shrunk(work, _PAPER_SIDE)
+    close = shrunk(picture, WORKING_SIDE)
+    first = shrunk(close, _FIRST_SIDE)
+    ink = _looked(first, _FIRST_PAPER_SIDE)
+    if not _is_one_thick_glyph(ink.cover):
+        ink = _looked(close, _PAPER_SIDE)
+    return replace(ink, scale=max(ink.cover.shape) / max(picture.shape[:2]))
+
+
+def _looked(work: Image, paper_side: int) -> Ink:
+    """Find the ink of a picture at its own scale."""
+    small = shrunk(work, paper_side)
     page = find_page(small)
     if page is not None:
         work = _beyond_covered(work, page)
-        small = shrunk(work, _PAPER_SIDE)
+        small = shrunk(work, paper_side)
     paper = find_paper(small)
     depth = paper.depth(work)
     notes = ["light ink on dark"] if paper.polarity == "light on dark" else []
@@ -88,13 +103,25 @@ def find_ink(picture: Image) -> Ink:
     strength = (np.clip(depth / level, 0, 1) * 255).astype(np.uint8)
     cover = strength * np.asarray(near, np.uint8)
     steps = {"paper": paper.levels(*small.shape[:2]).astype(np.uint8), "ink": strength[..., None]}
-    return Ink(
-        cover,
-        max(work.shape) / max(picture.shape),
-        paper.polarity,
-        (*notes, *ruling_notes),
-        steps,
+    return Ink(cover, 1.0, paper.polarity, (*notes, *ruling_notes), steps)
+
+
+def _is_one_thick_glyph(cover: Cover) -> bool:
+    """Whether the ink is one glyph, of strokes that more pixels would say no more about."""
+    drawn = (cover >= 128).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(drawn)
+    if not width or width > _WIDEST * height:
+        return False
+    drawn = np.ascontiguousarray(drawn[top : top + height, left : left + width])
+    area = cv2.countNonZero(drawn)
+    inner = cv2.erode(
+        drawn, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
+    if 2 * area < _THIN * (area - cv2.countNonZero(np.asarray(inner))):
+        return False
+    _, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    sizes = stats[1:, 2:4].max(axis=1)
+    return int((sizes > _PIECE * sizes.max()).sum()) <= 2
 
 
 def shrunk(picture: Image, side: int) -> UInt8[np.ndarray, "rows columns c"]:
@@ -130,18 +157,25 @@ def _shade(depth: Depth, width: float) -> np.ndarray | None:
     levels = (np.clip(depth, 0, 1) * 255).astype(np.uint8)
     step = max(1, side // 8)  # a coarse look first: most pictures have no shadows
     coarse = _opened(np.ascontiguousarray(levels[::step, ::step]), max(3, side // step - 1))
-    if not (coarse > 255 * _FAINTEST).any():
+    if not _leaning(coarse, 0.3)[1].any():
         return None
     shade = _opened(levels, side)
-    wide = (shade > 255 * _FAINTEST).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
-    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    contact = np.bincount(edges, minlength=len(stats))
-    is_shade = contact > 0.4 * stats[:, 2:4].max(axis=1)
-    is_shade[0] = False
+    labels, is_shade = _leaning(shade, 0.4)
     if not is_shade.any():
         return None
     return np.asarray((shade * is_shade[labels]) / np.float32(255), np.float32)
+
+
+def _leaning(shade: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Number what is dark, and say which of it leans on the border with a share of its side."""
+    wide = (shade > 255 * _FAINTEST).astype(np.uint8)
+    if not wide.any():
+        return wide, np.zeros(1, bool)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
+    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    leans = np.bincount(edges, minlength=len(stats)) > share * stats[:, 2:4].max(axis=1)
+    leans[0] = False
+    return labels, leans
 
 
 def _opened(levels: np.ndarray, side: int) -> np.ndarray:
@@ -190,12 +224,14 @@ def _otsu(depth: np.ndarray) -> float:
 
 def _levels(depth: np.ndarray) -> tuple[float, float]:
     """The depth of full ink, and the depth that the paper's noise reaches."""
-    sample = depth.ravel()[:: max(1, depth.size // 200_000)]
+    sample = depth.ravel()[:: max(1, depth.size // _SAMPLE)]
     other_side = -sample[sample < 0]  # where no ink is
     # A quarter of Gaussian noise is within 0.319 standard deviations; light patches change little.
     noise = float(np.percentile(other_side, 25)) / 0.319 if other_side.size else 0.0
     floor = max(4 * noise, _FAINTEST)
-    strong = depth[depth > floor]
+    strong = sample[sample > floor]
+    if strong.size < _SAMPLE // 50:  # little ink: all of it counts
+        strong = depth[depth > floor]
     if not strong.size:
         return 1.0, 1.0
     threshold = _otsu(strong - floor) + floor

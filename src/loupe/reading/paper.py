@@ -22,7 +22,7 @@ _ROUGH = ((1, 48.0), (3, 40.0), (6, 32.0))
 _CLOSE = ((1, 0.35), (3, 0.3), (6, 0.25), (6, 0.2), (6, 0.15), (6, 0.15))  # of the ink's depth
 _FAR_MORE = 2.0  # times as much of the picture as has the border's colour
 _FREE = 0.4  # of the greatest depth: shapes are cut out there
-_FITTED_PIXELS = 4001  # enough for six figures; odd, so that they are of all columns
+_FITTED_PIXELS = 1501  # enough for six figures; odd, so that they are of all columns
 _NARROW = 1 / 12  # of the picture's longer side: strokes are not wider, as a rule
 _LEAST_TOLERANCE = 6.0  # grey levels
 _STIFFNESS, _LAST_STIFFNESS = 1e-2, 5e-4  # of the weight of all pixels
@@ -63,7 +63,7 @@ def find_paper(picture: Image) -> Paper:
     """Fit the light on the paper, and find along which colours the ink leaves it.
 
     Args:
-        picture: reduced to some 200 pixels.
+        picture: reduced to some 100 or 200 pixels.
     """
     pixels = picture.astype(np.float32)
     terms = surface_terms(*pixels.shape[:2])

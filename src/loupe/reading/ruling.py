@@ -57,12 +57,16 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
     runs = cv2.morphologyEx(
         thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
     )
-    if np.asarray(runs.any(axis=0)).mean() < 0.5:
+    covered = np.flatnonzero(runs.any(axis=0))
+    gap = width // 8 | 1  # what is closed
+    if covered.size < 0.5 * width or np.ptp(covered) + 1 < _SPAN * width:
+        return nothing
+    if np.diff(covered).max() > gap:
         return nothing
     joined = cv2.morphologyEx(
         cv2.copyMakeBorder(runs, 0, 0, width // 4, width // 4, cv2.BORDER_CONSTANT, value=0),
         cv2.MORPH_CLOSE,
-        np.ones((3, width // 8 | 1), np.uint8),
+        np.ones((3, gap), np.uint8),
     )[:, width // 4 : width // 4 + width]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(joined))
     lines = nothing
