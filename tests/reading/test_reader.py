@@ -1,33 +1,16 @@
-import cv2
 import numpy as np
 import pytest
 from drawing import STROKES, draw, photograph
 
-import loupe
+from loupe.classifier.pretrained import pretrained
 from loupe.errors import DataError
-from loupe.framing import measure_framing
 from loupe.reading.reader import read_picture
-from loupe.reading.setting import set_glyph
-from loupe.recipes.recipe import changed
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
-    """A model of drawn digits, bent and slanted, framed as MNIST's are."""
-    generator = np.random.default_rng(0)
-    crops = []
-    for number in range(400):
-        page = draw(np.zeros((140, 140), np.float32), str(number % 10), 35, 20, 95, 10)
-        bend = np.array([[1, generator.uniform(-0.25, 0.25), 0], [0, 1, 0]], np.float32)
-        bend[:2, :2] += generator.normal(0, 0.06, (2, 2))
-        bend[:, 2] = 70 - bend[:, :2] @ (70, 70)
-        crops.append((cv2.warpAffine(page, bend, (140, 140)) * 255).astype(np.uint8))
-    rough = [cv2.resize(crop, (28, 28), interpolation=cv2.INTER_AREA) for crop in crops]
-    framing = measure_framing(np.stack(rough)[..., np.newaxis])
-    images = np.stack([set_glyph(crop, framing, (28, 28, 1)) for crop in crops])
-    data = loupe.from_arrays(images, np.arange(400) % 10)
-    recipe = changed(loupe.recipe("logistic"), {"epochs": 25, "network": "48N"})
-    return loupe.train(data, recipe, out=tmp_path_factory.mktemp("run") / "run").classifier
+def classifier():
+    """The reader that ships."""
+    return pretrained()
 
 
 def labels(reading):
