@@ -13,6 +13,9 @@ Choose = Callable[[Sequence[Sequence[tuple[Crop, ...]]]], Sequence[int]]
 Line = tuple[Crop, ...]
 
 _MOST_PARTS = 1500
+MOST_DOUBTED = 200  # glyphs; on fuller pages none is tried joined or cut: seconds would pass
+_MOST_WIDE = 40  # glyphs that are cut on trial, in some twenty ways each
+
 # All in shares of the glyphs' size.
 _SPECK = 0.12  # smaller parts are dirt
 _FRAGMENT = 0.5  # smaller parts belong to a glyph beside them
@@ -43,7 +46,7 @@ def find_lines(ink: Ink, layout: str = "auto", choose: Choose | None = None) -> 
     groups = _groups(_without_dirt(parts, ink.cover.shape, size), size)
     if layout == "single":
         return ((joined(groups),),) if groups else ()
-    if choose:
+    if choose and len(groups) <= MOST_DOUBTED:
         groups = _pieced(groups, size, choose)
         groups = _divided(_stacked(groups, size, choose), size, choose)
     if layout == "line" and groups:
@@ -195,6 +198,8 @@ def _stacked(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
 def _divided(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
     """Divide glyphs that are wider than high, where that is the better reading."""
     wide = [group for group in groups if group.box[2] > max(0.9 * group.box[3], 0.5 * size)]
+    if len(wide) > _MOST_WIDE:
+        return groups
     ways = [[(group,), *divisions(group)] for group in wide]
     chosen = {
         id(group): way[best] for group, way, best in zip(wide, ways, choose(ways), strict=True)

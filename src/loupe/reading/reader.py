@@ -12,7 +12,7 @@ from loupe.framing import Framing
 from loupe.reading.crop import Crop
 from loupe.reading.ink import find_ink
 from loupe.reading.looks import LOOKS
-from loupe.reading.page import Choose, find_lines
+from loupe.reading.page import MOST_DOUBTED, Choose, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
@@ -49,7 +49,7 @@ def read_picture(
         glyphs = glyphs_of([(0, 0, width, height)], [0], frames, classifier, top)
         return Reading(text_of(glyphs), glyphs, (width, height), "frame")
     first = _look(picture, classifier, framing, layout, top)
-    if _doubt(first, classifier) <= _DOUBTFUL:
+    if len(first.glyphs) > MOST_DOUBTED or _doubt(first, classifier) <= _DOUBTFUL:
         return first
     return _looked_again(first, picture, classifier, framing, layout, top)
 
