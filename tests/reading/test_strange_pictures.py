@@ -1,5 +1,6 @@
 """Whatever is given: an answer or a clear error, never a crash, never a hang."""
 
+import os
 import time
 
 import pytest
@@ -7,17 +8,16 @@ from strange_pictures import KINDS, strange_picture
 
 import loupe
 from loupe.classifier.classifier import Classifier
+from loupe.classifier.pretrained import pretrained
 from loupe.errors import DataError
 from loupe.reading.reader import LAYOUTS
-from loupe.recipes.recipe import changed
 
 LONGEST = 20.0  # seconds for one picture on a busy machine: more is a hang
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    recipe = changed(loupe.recipe("logistic"), {"epochs": 2})
-    return loupe.train(loupe.read("digits"), recipe, out=tmp_path_factory.mktemp("run")).classifier
+def classifier() -> Classifier:
+    return pretrained("mnist")
 
 
 def outcome(number: int, classifier: Classifier) -> str:
@@ -44,15 +44,17 @@ def outcome(number: int, classifier: Classifier) -> str:
 
 
 def test_strange_pictures_end_in_an_answer_or_a_clear_error(classifier):
-    seen = {outcome(number, classifier) for number in range(150)}
+    seen = {outcome(number, classifier) for number in range(100)}
     assert seen == {"error", "reading"}
 
 
 @pytest.mark.slow
-def test_five_thousand_strange_pictures_end_in_an_answer_or_a_clear_error(classifier):
-    outcomes = [outcome(number, classifier) for number in range(5_000)]
-    assert outcomes.count("reading") > 3_000
-    assert outcomes.count("error") > 500
+def test_many_more_strange_pictures_end_in_an_answer_or_a_clear_error(classifier):
+    """Set LOUPE_STRANGE_PICTURES=5000 for as many; it takes some minutes."""
+    count = int(os.environ.get("LOUPE_STRANGE_PICTURES", "1000"))
+    outcomes = [outcome(number, classifier) for number in range(count)]
+    assert outcomes.count("reading") > 0.6 * count
+    assert outcomes.count("error") > 0.1 * count
 
 
 @pytest.mark.parametrize("kind", ["black", "white", "one level", "1 x 1"])
