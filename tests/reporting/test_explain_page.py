@@ -184,7 +184,7 @@ def test_a_box_leads_to_its_glyph_by_keyboard(open_page: Any) -> None:
     page.keyboard.press("Enter")
     assert page.locator("dialog .im").bounding_box()["width"] == 28 * 12
     page.keyboard.press("ArrowRight")
-    assert "#3" in page.locator("dialog .label").inner_text()
+    page.wait_for_function("document.querySelector('dialog .label').innerText.includes('#3')")
 
 
 def test_boxes_lie_on_their_glyphs_and_telephones_scroll_one_way_only(open_page: Any) -> None:

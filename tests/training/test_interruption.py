@@ -12,6 +12,14 @@ from loupe.training.interruption import stop_on_interrupt
 from loupe.training.train import resume, train
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_pythons():
+    """As in a terminal: a shell that starts tests in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_ctrl_c(step, member=0, times=1):
     """A watch that presses Ctrl-C after a step."""
 
