@@ -180,11 +180,11 @@ def test_a_box_leads_to_its_glyph_by_keyboard(open_page: Any) -> None:
     page = open_page()
     page.locator("a.box").nth(4).focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.closest('#glyph-2-2')")
+    page.locator("#glyph-2-2:focus, #glyph-2-2 :focus").wait_for()
     page.keyboard.press("Enter")
     assert page.locator("dialog .im").bounding_box()["width"] == 28 * 12
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('dialog .label').innerText.includes('#3')")
+    page.locator("dialog .label", has_text="#3").wait_for()
 
 
 def test_boxes_lie_on_their_glyphs_and_telephones_scroll_one_way_only(open_page: Any) -> None:
