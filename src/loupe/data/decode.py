@@ -19,7 +19,7 @@ FORMATS = (
     "PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "ICO",
 )  # fmt: skip
 _REPLACE = "Replace it with a whole copy, or delete it."
-_NO_IMAGE = "Move it out of the images, or delete it."
+_NO_IMAGE = "Give an image, or move it out of the images."
 
 # How files begin that Loupe can read when they are whole.
 _IMAGES = {
@@ -89,8 +89,8 @@ def decode(content: bytes, source: str) -> Image:
         >>> decode(b"hello", "letter.png")
         Traceback (most recent call last):
         ...
-        loupe.data.decode.Unreadable: letter.png cannot be read: it is text, not an image. Move it \
-out of the images, or delete it.
+        loupe.data.decode.Unreadable: letter.png cannot be read: it is text, not an image. Give an \
+image, or move it out of the images.
     """
     return decode_picture(content, source).pixels
 

@@ -10,7 +10,7 @@ from loupe.classifier.classifier import Classifier
 from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
 from loupe.reading.crop import Crop
-from loupe.reading.ink import find_ink
+from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import LOOKS
 from loupe.reading.page import MOST_DOUBTED, Choose, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
@@ -48,18 +48,18 @@ def read_picture(
         frames = fit_frame(picture, classifier.image_shape)[np.newaxis]
         glyphs = glyphs_of([(0, 0, width, height)], [0], frames, classifier, top)
         return Reading(text_of(glyphs), glyphs, (width, height), "frame")
-    first = _look(picture, classifier, framing, layout, top)
+    ink = find_ink(picture)
+    first = _look(picture, ink, classifier, framing, layout, top)
     if len(first.glyphs) > MOST_DOUBTED or _doubt(first, classifier) <= _DOUBTFUL:
         return first
-    return _looked_again(first, picture, classifier, framing, layout, top)
+    return _looked_again(first, picture, ink, classifier, framing, layout, top)
 
 
 def _look(
-    picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int
+    picture: Image, ink: Ink, classifier: Classifier, framing: Framing, layout: str, top: int
 ) -> Reading:
-    """Read a picture as it is first seen."""
+    """Read the ink of a picture."""
     height, width = picture.shape[:2]
-    ink = find_ink(picture)
     lines = find_lines(ink, layout, _by_doubt(classifier, framing))
     crops = [crop for line in lines for crop in line]
     numbers = [number for number, line in enumerate(lines) for _ in line]
@@ -72,6 +72,7 @@ def _look(
 def _looked_again(
     first: Reading,
     picture: Image,
+    ink: Ink,
     classifier: Classifier,
     framing: Framing,
     layout: str,
@@ -79,13 +80,12 @@ def _looked_again(
 ) -> Reading:
     """Take the reading that leaves the least doubt, if it is much less than the first one's."""
     best, least = first, _MUCH_LESS * _doubt(first, classifier)
-    ink = find_ink(picture)
     for look in LOOKS:
         seen = look.look(picture, ink)
         if seen is None:
             continue
         part, place = seen
-        again = _look(part, classifier, framing, layout, top)
+        again = _look(part, find_ink(part), classifier, framing, layout, top)
         doubt = _doubt(again, classifier)
         if again.glyphs and doubt < least:
             notes = (look.note, *again.notes)

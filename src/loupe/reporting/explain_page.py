@@ -271,8 +271,8 @@ def _figures(readings: Sequence[Reading], num_pictures: int) -> list[Figure]:
     read = [glyph for glyph in glyphs if glyph.label != REFUSED]
     if read:
         doubtful = min(read, key=lambda glyph: glyph.guesses[0][1])
-        said = f"sure of {doubtful.label}, its least sure"
-        figures.append(Figure("Doubt", share(doubtful.guesses[0][1]), said))
+        said = f"for the glyph read as {doubtful.label}"
+        figures.append(Figure("Least sure", share(doubtful.guesses[0][1]), said))
     return figures
 
 
