@@ -76,6 +76,19 @@ def hold_out_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset
     return _move_out(dataset, VALIDATION, fraction, seed) if fraction else dataset
 
 
+def units_of(dataset: Dataset) -> Units:
+    """Number what may not be divided: equal images, groups, and whatever these two tie together.
+
+    Example:
+        >>> from loupe.data.dataset import Rows
+        >>> images = np.array([1, 2, 1, 3], np.uint8).reshape(4, 1, 1, 1)
+        >>> labels, split = np.array([0, 1, 0, 1]), np.zeros(4, np.uint8)
+        >>> units_of(Dataset("bytes", images, labels, split, ("low", "high"), Rows("bytes", 4)))
+        array([0, 1, 0, 2])
+    """
+    return _units(duplicate_ids(dataset.images), dataset.groups)
+
+
 def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Dataset:
     """Give a share of the training images the split `code`, and note it."""
     training = dataset.split == TRAIN
@@ -84,7 +97,7 @@ def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Datase
             f"{dataset.name} has no training images to take a {SPLITS[code]} split from. "
             "Put images into its training split."
         )
-    units = _units(duplicate_ids(dataset.images), dataset.groups)
+    units = units_of(dataset)
     # What the data have in validation must not become known to the test split as well.
     free = training & ~np.isin(units, units[~training]) if code == TEST else training
     candidates = np.flatnonzero(free)
