@@ -32,6 +32,9 @@ GOALS = {
     ("best", "fashion-mnist"): (95.0, 40 * 60),
 }
 
+# Settings that the first measured recipes did not have yet, as they were then.
+LATER = 'head = "softmax"\nbalance = "none"\n'
+
 
 def main() -> None:
     """Run what is missing, then write the table."""
@@ -81,7 +84,8 @@ def recipe_hash(name: str, data: str) -> str:
     recipe = NAMED[name]
     overrides = recipe.variants.get("objects", {}) if data == "fashion-mnist" else {}
     settled = changed(changed(recipe, {"variants": {}}), overrides)
-    return hashlib.sha256(to_toml(settled).encode()).hexdigest()[:12]
+    text = to_toml(settled).replace(LATER, "")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def table() -> str:

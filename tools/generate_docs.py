@@ -33,6 +33,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VERBS = ("predict", "train", "check", "evaluate", "report", "export", "recipes", "runs")
 
+# Settings that the first measured recipes did not have yet, as benchmarks/presets.py has it.
+LATER = 'head = "softmax"\nbalance = "none"\n'
+
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -191,7 +194,8 @@ def _recipe_hash(name: str, data: str) -> str:
     recipe = NAMED[name]
     overrides = recipe.variants.get("objects", {}) if data == "fashion-mnist" else {}
     settled = changed(changed(recipe, {"variants": {}}), overrides)
-    return hashlib.sha256(to_toml(settled).encode()).hexdigest()[:12]
+    text = to_toml(settled).replace(LATER, "")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _lines(name: str) -> Iterator[dict[str, Any]]:

@@ -67,6 +67,8 @@ recipes = st.fixed_dictionaries(
     optional={
         "network": st.sampled_from(["", "300N-DO.5", "8C3v/2p2b-R(8C3b)-GAP"]),
         "activation": st.sampled_from(["relu", "prelu", "maxout", "silu"]),
+        "head": st.sampled_from(["softmax", "one-vs-rest", "one-vs-one"]),
+        "balance": st.sampled_from(["none", "weights", "under-sample", "over-sample"]),
         "members": st.integers(1, 100),
         "epochs": st.integers(1, 10_000),
         "optimizer": st.sampled_from(["sgd", "adamw", "muon"]),

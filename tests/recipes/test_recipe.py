@@ -122,6 +122,8 @@ IMPOSSIBLE = {
     "name": ["", ".", "a/b", "a\\b", "a:b", 3],
     "activation": ["r", "lu", "swish", 3],
     "initialization": ["zeros"],
+    "head": ["ovr", 1],
+    "balance": ["under", True],
     "members": [0, 101, 1.5],
     "epochs": [0, -1, 2.5, "many"],
     "batch_size": [0],

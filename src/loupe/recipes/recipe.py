@@ -22,6 +22,8 @@ Schedule = Literal["constant", "linear", "cosine", "exponential"]
 Precision = Literal["auto", "float32", "bf16"]
 Device = Literal["auto", "cpu", "cuda"]
 Initialization = Literal["glorot", "kaiming", "identity"]
+Head = Literal["softmax", "one-vs-rest", "one-vs-one"]
+Balance = Literal["none", "weights", "under-sample", "over-sample"]
 Kind = Literal["objects", "tiny", "few"]
 Variants = dict[Kind, dict[str, Any]]
 
@@ -41,6 +43,14 @@ class Recipe:
         activation: what follows each convolution and dense layer.
         initialization: "glorot" as Keras does, "kaiming" as PyTorch does, "identity": kaiming, but
             3x3 convolutions start as identities (Jordan 2024, arXiv:2404.00498).
+        head: "softmax" is one network for all classes; "one-vs-rest" a network for each class, which
+            says whether an image is of it; "one-vs-one" a network for each pair of classes, which
+            sees only images of these two. Binary networks are trained together.
+        balance: how training makes up for rare classes; validation and test images keep their
+            frequencies. "weights" weighs losses; "under-sample" draws as few images of each class
+            as the rarest has, anew in each round; "over-sample" repeats images up to the most
+            frequent class. With binary networks it goes by the two sides of each. Epochs become
+            shorter or longer accordingly.
         members: networks in the committee; their probabilities are averaged in the model file.
         epochs: passes over the training images.
         batch_size: images in one optimizer step.
@@ -81,6 +91,8 @@ class Recipe:
     network: str = ""
     activation: Activation = "relu"
     initialization: Initialization = "kaiming"
+    head: Head = "softmax"
+    balance: Balance = "none"
     members: Annotated[Whole, Field(ge=1, le=100)] = 1
     epochs: Count = 10
     batch_size: Count = 256
