@@ -15,6 +15,7 @@ from loupe.cli.screen import Screen
 def check(
     data: options.DataOrDigits = None,
     size: options.Size = None,
+    fixes: options.Fixes = None,
     html: options.Html = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -30,7 +31,8 @@ def check(
     screen = Screen(json, quiet)
     if html is not None:
         require_page_place(html)
-    dataset = read_data(data or options.DEFAULT_DATA, screen, size=size, bad_files="skip")
+    reading = {"size": size, "bad_files": "skip", "fixes": fixes}
+    dataset = read_data(data or options.DEFAULT_DATA, screen, **reading)
     summary, findings = summarise(dataset), loupe.check(dataset)
     print_summary(summary, screen)
     if dataset.skipped and screen.speaks:

@@ -43,7 +43,23 @@ def read_again(
             f"The run {run.folder} was trained on {what}, which is not there any more. Bring it "
             f"back{f', or say where it is now with {instead}' if instead else ''}."
         )
+    _require_same_fixes(run, known.get("fixes"))
     return read_data(what, screen, **{**known["read_options"], **read_options})
+
+
+def _require_same_fixes(run: "loupe.Run", fixes: dict[str, Any] | None) -> None:
+    """Refuse to go on where the fixes file that a run was trained with is another one by now."""
+    from loupe.files import sha256
+
+    if fixes is None:
+        return
+    path = Path(fixes["path"])
+    fault = "is not there any more" if not path.exists() else "has changed since"
+    if not path.exists() or sha256(path.read_bytes()) != fixes["sha256"]:
+        raise RunError(
+            f"The run {run.folder} was trained with the fixes of {path}, which {fault} (its "
+            f"SHA-256 was {fixes['sha256'][:12]}…). Bring the old file back, or train a new run."
+        )
 
 
 def describe(dataset: "loupe.Dataset") -> str:

@@ -30,6 +30,13 @@ BadFiles = Annotated[
     Literal["stop", "skip"],
     typer.Option(help="Name every unreadable file and stop, or go on without them."),
 ]
+Fixes = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CSV",
+        help="Mend labels as this file says: of training and validation images, in memory only.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Target = Annotated[

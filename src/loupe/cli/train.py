@@ -34,6 +34,7 @@ def train(
     device: options.Device = None,
     size: options.Size = None,
     bad_files: options.BadFiles = "stop",
+    fixes: options.Fixes = None,
     out: options.Out = None,
     resume: options.Resume = None,
     no_test: options.NoTest = False,
@@ -56,14 +57,14 @@ def train(
             "epochs and minutes were both given, and each says how long to train. Give one of them."
         )
     if resume is None:
-        reading = {"size": size, "bad_files": bad_files}
+        reading = {"size": size, "bad_files": bad_files, "fixes": fixes}
         asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
         if not no_test:
             require_ledger()
         with _saying_how_to_go_on(out):
             run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
     else:
-        if recipe or overrides or size or out:
+        if recipe or overrides or size or out or fixes:
             raise RecipeError(
                 "--resume goes on with the run's own recipe and folder: no settings go with it. "
                 "Start a new run to change something."

@@ -20,6 +20,27 @@ TRAIN, VALIDATION, TEST = range(3)  # the codes in `Dataset.split`: positions in
 Groups = Int64[np.ndarray, " n"]
 
 
+@dataclass(frozen=True)
+class AppliedFixes:
+    """A fixes file (`loupe.data.fixes`) that was applied to a data set.
+
+    Attributes:
+        path: of the file, whole.
+        sha256: of its content.
+        changed: labels that were changed.
+        dropped: images that were left out.
+        left_alone: rows about test images, which nothing changes.
+        fingerprint_before: of the data set as it lies.
+    """
+
+    path: str
+    sha256: str
+    changed: int
+    dropped: int
+    left_alone: int
+    fingerprint_before: str
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A pile of small labelled images.
@@ -38,6 +59,7 @@ class Dataset:
         mirrors: whether a mirrored image keeps its label: clothes do, digits and letters never.
         origin: what `read` reads to get the same data again: a name, or a whole path.
         read_options: what else it needs for that.
+        fixes: the fixes file that its labels were mended by, if one was.
     """
 
     name: str
@@ -52,6 +74,7 @@ class Dataset:
     mirrors: bool = False
     origin: str = ""
     read_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    fixes: AppliedFixes | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""

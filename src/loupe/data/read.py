@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 
 from loupe.data.dataset import Dataset
+from loupe.data.fixes import apply_fixes
 from loupe.data.folder import holds_class_folders, read_folder
 from loupe.data.idx import holds_idx, read_idx
 from loupe.data.integrity import require_integrity
@@ -73,6 +74,7 @@ def read(
     size: int | None = None,
     bad_files: BadFiles = "stop",
     seal: bool = True,
+    fixes: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Read a data set by name, from a file or folder, or from arrays.
 
@@ -86,9 +88,12 @@ def read(
             files are fitted to their median size, at most 64, and arrays stay as they are.
         bad_files: "stop" names every bad file or row and reads nothing, "skip" leaves them out.
         seal: False leaves the data without a test split where it brings none.
+        fixes: a fixes file (`loupe examine` proposes one), applied to training and validation
+            images once the test split is sealed: its test images stay the same with and without.
 
     Raises:
-        DataError: there is no such data, or it makes no sense; says what to do.
+        DataError: there is no such data, or it makes no sense, or the fixes do not fit it; says
+            what to do.
         BadFilesError: some of its files or rows cannot be used; `faults` names every one.
 
     Example:
@@ -98,7 +103,7 @@ def read(
     """
     options = _checked_options(size, bad_files)
     if not isinstance(what, (str, os.PathLike)):
-        return _finished(_read_arrays(what), size, seal)
+        return _mended(_finished(_read_arrays(what), size, seal), fixes)
     given = os.fspath(what)
     if not given.strip():
         raise DataError(
@@ -120,7 +125,10 @@ def read(
         chosen["bad_files"] = bad_files
     if not seal:
         chosen["seal"] = False
-    return replace(_finished(dataset, size, seal), origin=origin, read_options=chosen)
+    if fixes is not None:
+        chosen["fixes"] = str(Path(fixes).expanduser().resolve())
+    dataset = replace(_finished(dataset, size, seal), origin=origin, read_options=chosen)
+    return _mended(dataset, fixes)
 
 
 def from_arrays(
@@ -170,6 +178,18 @@ def _finished(dataset: Dataset, size: int | None = None, seal: bool = True) -> D
     require_integrity(dataset)
     dataset = _fitted(dataset, size)
     return seal_test(dataset) if seal else dataset
+
+
+def _mended(dataset: Dataset, fixes: str | os.PathLike[str] | None) -> Dataset:
+    """Apply a fixes file, once it is known which images are test images."""
+    if fixes is None:
+        return dataset
+    if not len(dataset.test):
+        raise DataError(
+            f"{dataset.name} brings no test split and seal is False: fixes are for training and "
+            "validation images, and it is not known which these are. Leave seal=False out."
+        )
+    return apply_fixes(dataset, Path(fixes).expanduser())
 
 
 def _fitted(dataset: Dataset, size: int | None) -> Dataset:

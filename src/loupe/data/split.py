@@ -45,6 +45,11 @@ def seal_test(dataset: Dataset, fraction: float = 0.2) -> Dataset:
     """
     if np.any(dataset.split == TEST):
         return dataset
+    if dataset.fixes is not None:
+        raise DataError(
+            f"{dataset.name}: fixes were applied before a test split was sealed, which would draw "
+            "other test images than without them. Seal first: loupe.read(what, fixes=path)."
+        )
     return _move_out(dataset, TEST, fraction, seed=int(dataset.fingerprint, 16))
 
 

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -295,6 +295,7 @@ def _environment(dataset: Dataset, job: Job, fingerprint: str) -> dict[str, Any]
             "grouped": dataset.groups is not None,
             "notes": list(dataset.notes),
             "skipped": len(dataset.skipped),
+            "fixes": None if dataset.fixes is None else asdict(dataset.fixes),
         },
         "device": str(job.compute.device),
         "precision": job.compute.precision,
