@@ -20,6 +20,7 @@ _HOMES = {
     "Dataset": "loupe.data.dataset",
     "Evaluation": "loupe.examination.evaluation",
     "Glyph": "loupe.reading.reading",
+    "LoupeClassifier": "loupe.estimator",
     "LoupeError": "loupe.errors",
     "Reading": "loupe.reading.reading",
     "Recipe": "loupe.recipes.recipe",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from loupe.data.read import from_arrays as from_arrays
     from loupe.data.read import read as read
     from loupe.errors import LoupeError as LoupeError
+    from loupe.estimator import LoupeClassifier as LoupeClassifier
     from loupe.examination.evaluation import Evaluation as Evaluation
     from loupe.examination.evaluation import evaluate as evaluate
     from loupe.reading.predict import predict as predict

@@ -17,6 +17,7 @@ KINDS: dict[Kind, Callable[[Dataset], bool]] = {
     "objects": lambda data: data.mirrors,
     "tiny": lambda data: min(data.image_shape[:2]) < 16,
     "few": lambda data: len(data.train) < 10_000,
+    "table": lambda data: data.image_shape[0] == 1,
 }
 
 # What was tried on the way to these three, also what failed: benchmarks/NOTES.md. All of it was
@@ -30,6 +31,14 @@ _TINY: dict[str, Any] = {
 # Things keep still where handwriting sways.
 _STILL: dict[str, Any] = {"rotation": 3, "scale": 0.05, "shear": 0.03, "shift": 1}
 _FEW: dict[str, Any] = {"batch_size": 64, "learning_rate": 0.01, "focus": 1.0}
+# Columns of a table have no neighbours, and cannot be turned.
+_TABLE: dict[str, Any] = {
+    "network": "128N-64N",
+    "initialization": "kaiming",
+    "epochs": 60,
+    "batch_size": 32,
+    "augmentation": {"rotation": 0, "scale": 0, "shear": 0, "shift": 0, "flip": "none"},
+}
 
 _FAST = Recipe(
     name="fast",
@@ -52,6 +61,7 @@ _FAST = Recipe(
         "objects": {"epochs": 8, "focus_from": 3, "augmentation": _STILL},
         "tiny": _TINY,
         "few": {**_FEW, "epochs": 30},
+        "table": _TABLE,
     },
 )
 
@@ -79,6 +89,7 @@ _BALANCED = changed(
             },
             "tiny": {**_TINY, "test_shifts": False},
             "few": {**_FEW, "members": 1, "epochs": 60},
+            "table": {**_TABLE, "test_shifts": False},
         },
     },
 )

@@ -24,7 +24,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Initialization = Literal["glorot", "kaiming", "identity"]
 Head = Literal["softmax", "one-vs-rest", "one-vs-one"]
 Balance = Literal["none", "weights", "under-sample", "over-sample"]
-Kind = Literal["objects", "tiny", "few"]
+Kind = Literal["objects", "tiny", "few", "table"]
 Variants = dict[Kind, dict[str, Any]]
 
 Count = Annotated[Whole, Field(ge=1)]
@@ -84,7 +84,7 @@ class Recipe:
         minutes: time budget; turned into epochs once, after a timed warm-up.
         variants: settings that replace the above where the data set is of a kind: "objects" may
             be mirrored (clothes), "tiny" is under 16 pixels wide or high, "few" has under 10,000
-            training images. Later kinds overrule earlier ones.
+            training images, "table" is one pixel high. Later kinds overrule earlier ones.
     """
 
     name: str
