@@ -1,7 +1,7 @@
 """The card: what a model file says about itself, as JSON in its metadata."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, field, fields
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -27,6 +27,8 @@ class Card:
         training_data: name, fingerprint and counts of what it was trained on.
         evaluation: figures on validation images, each with n and an interval.
         created: when, in UTC, ISO 8601.
+        certainty: thresholds for abstention and prediction sets
+            (`loupe.examination.certainty.Thresholds`); empty without validation images.
     """
 
     class_names: tuple[str, ...]
@@ -37,6 +39,7 @@ class Card:
     training_data: dict[str, Any]
     evaluation: dict[str, Any]
     created: str
+    certainty: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Write the card as JSON."""

@@ -22,6 +22,8 @@ from loupe.arrays import Distances, Features, Images, Labels, Probabilities
 from loupe.classifier.classifier import load
 from loupe.data.dataset import SPLITS, Dataset, Split, require_dataset
 from loupe.errors import DataError, ModelError, did_you_mean
+from loupe.examination.abstention import WANTED, wanted_share
+from loupe.examination.certainty import Certainty, Thresholds, measure_certainty
 from loupe.examination.metrics import (
     ConfusionMatrix,
     Metric,
@@ -87,6 +89,8 @@ class Evaluation:
             another split, and where no ledger was kept.
         classifier: where the classifier came from.
         data_fingerprint: fingerprint of the images that were read, as in the ledger.
+        certainty: calibration, abstention and prediction sets, where the classifier's card has
+            thresholds for them.
     """
 
     dataset: Dataset = field(repr=False)
@@ -100,6 +104,7 @@ class Evaluation:
     looks_at_test: int
     classifier: str = ""
     data_fingerprint: str = ""
+    certainty: Certainty | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Count the images."""
@@ -153,6 +158,8 @@ class Evaluation:
             "data": self.dataset.name,
             "data_fingerprint": self.data_fingerprint,
         }
+        if self.certainty is not None:
+            content |= self.certainty.to_dict()
         return {key: _without_nan(value) for key, value in content.items()}
 
     def _repr_html_(self) -> str:
@@ -173,6 +180,7 @@ def evaluate(
     *,
     split: Split | None = None,
     ledger: str | os.PathLike[str] | None = LEDGER,
+    abstain: float | Sequence[float] = WANTED,
 ) -> Evaluation:
     """Measure a classifier on one split of a data set.
 
@@ -185,8 +193,11 @@ def evaluate(
         dataset: a data set, or the view of one split, as in `mnist.test`.
         split: which split of it; by default the one that a view is of, and the test split else.
         ledger: where a look at a test split is entered; None keeps no count.
+        abstain: shares of right answers for which it is measured how many images are left to a
+            person (`loupe.examination.abstention`).
 
     Raises:
+        LoupeError: `abstain` is no share.
         DataError: the split has no images, or has classes that the classifier does not know.
         ModelError: there is no model to load.
         RunError: the run has not finished, or the look cannot be entered in the ledger.
@@ -203,6 +214,7 @@ def evaluate(
     """
     require_dataset(dataset)
     classifier = _loaded(classifier)
+    wanted = [wanted_share(float(each)) for each in np.atleast_1d(abstain)]
     view, split = _one_split(dataset, split)
     entered = None if split != "test" or ledger is None else Path(ledger)
     if entered is not None:
@@ -229,6 +241,7 @@ def evaluate(
         looks_at_test=look,
         classifier=source,
         data_fingerprint=fingerprint,
+        certainty=_certainty(classifier, matched, output.probabilities, split, wanted),
     )
 
 
@@ -256,6 +269,27 @@ def _loaded(classifier: object) -> Examines:
         f"A Classifier was expected, not a {type(classifier).__name__}. Give the Run that "
         "loupe.train returned, loupe.load(path), or the path of a model.onnx or run folder."
     )
+
+
+def _certainty(
+    classifier: Examines,
+    dataset: Dataset,
+    probabilities: Probabilities,
+    split: Split,
+    wanted: Sequence[float],
+) -> Certainty | None:
+    """How sure the classifier is, by the thresholds in its card; None where it has none."""
+    found = getattr(getattr(classifier, "card", None), "certainty", None)
+    if not found:
+        return None
+    try:
+        thresholds = Thresholds.from_dict(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The thresholds in the card of {getattr(classifier, 'source', 'the model')} are not "
+            f"readable: {error!r}. Export the model again."
+        ) from error
+    return measure_certainty(thresholds, dataset, probabilities, split, wanted)
 
 
 def _one_split(dataset: Dataset, split: Split | None) -> tuple[Dataset, Split]:

@@ -12,6 +12,7 @@ from loupe.arrays import Labels, Probabilities
 from loupe.classifier.card import Card
 from loupe.data.dataset import Dataset
 from loupe.examination.calibration import fit_temperature
+from loupe.examination.certainty import find_thresholds
 from loupe.examination.metrics import measure
 from loupe.framing import measure_framing
 from loupe.networks.committee import Committee
@@ -87,6 +88,12 @@ def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: 
             card,
             outlier_threshold=float(np.quantile(given.outlier[:held_out], OUTLIER_QUANTILE)),
             evaluation=_validation_figures(validation.labels, given.probabilities[:held_out]),
+            certainty=find_thresholds(
+                validation.labels,
+                given.probabilities[:held_out],
+                temperature,
+                grouped=validation.groups is not None,
+            ).to_dict(),
         )
     content = write_model(committee, temperature, statistics, card)
     return Finished(content, card, temperature, len(images), difference)
