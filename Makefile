@@ -21,7 +21,7 @@ test: .venv/installed-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 
 slow: .venv/installed-to-test
 	$(BIN)/python -m pytest -q -m slow --durations=10
