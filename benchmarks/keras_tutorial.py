@@ -1,6 +1,6 @@
 """One system of the tutorials as its post has it, in Keras: prints its figures as JSON.
 
-    python keras_tutorial.py NAME IDX_FOLDER [--bf16]
+    python keras_tutorial.py NAME IDX_FOLDER [--bf16] [--epochs N]
 
 Run by tutorials.py in an environment of its own (requirements-keras.txt). Where a post validates on
 test images, so does this: it is the post's program. Loupe's side takes validation out of training.
@@ -57,11 +57,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--epochs", type=int, help="instead of the post's")
     arguments = parser.parse_args()
     keras.utils.set_random_seed(arguments.seed)
     if arguments.bf16:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     make, data, optimizer, batch_size, epochs, held_out = SYSTEMS[arguments.name]
+    epochs = arguments.epochs or epochs
     x, y = read(arguments.folder / data, "train")
     x_test, y_test = read(arguments.folder / data, "t10k")
     order = np.random.default_rng(arguments.seed).permutation(len(x))
