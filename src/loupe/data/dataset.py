@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 
 from loupe.arrays import Images, Labels
 from loupe.errors import DataError, Fault
@@ -18,6 +18,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)  # the codes in `Dataset.split`: positions in SPLITS
 
 Groups = Int64[np.ndarray, " n"]
+Marks = Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Dataset:
         origin: what `read` reads to get the same data again: a name, or a whole path.
         read_options: what else it needs for that.
         fixes: the fixes file that its labels were mended by, if one was.
+        generated: which images a generator made (`loupe generate`), bool `[n]`; None where none
+            are. They are training images and nothing else.
     """
 
     name: str
@@ -75,18 +78,23 @@ class Dataset:
     origin: str = ""
     read_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     fixes: AppliedFixes | None = None
+    generated: Marks | None = None
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit together."""
+        """Refuse arrays that do not fit together, and generated images outside of training."""
         lengths = {len(self.images), len(self.labels), len(self.split), len(self.sources)}
         if self.groups is not None:
             lengths.add(len(self.groups))
+        if self.generated is not None:
+            lengths.add(len(self.generated))
         if len(lengths) > 1:
             raise DataError(
                 f"{self.name}: {len(self.images)} images, {len(self.labels)} labels, "
                 f"{len(self.split)} splits and {len(self.sources)} sources were given; "
                 "each image needs one of each."
             )
+        if self.generated is not None and np.any(self.split[self.generated] != TRAIN):
+            raise DataError(_measured_on_generated(self))
 
     def __len__(self) -> int:
         """Count the images, over all splits."""
@@ -108,6 +116,11 @@ class Dataset:
         """Height, width and channels of every image."""
         height, width, channels = self.images.shape[1:]
         return height, width, channels
+
+    @property
+    def has_generated(self) -> bool:
+        """Whether a generator made any of the images."""
+        return self.generated is not None and bool(self.generated.any())
 
     # Kept once made: where the images of a split do not lie together, its view is a copy.
     @cached_property
@@ -154,6 +167,7 @@ class Dataset:
             split=self.split[run],
             sources=_Picked(self.sources, indices),
             groups=None if self.groups is None else self.groups[run],
+            generated=None if self.generated is None else self.generated[run],
         )
 
     def _only(self, code: int) -> "Dataset":
@@ -214,6 +228,21 @@ def require_dataset(given: object) -> None:
     raise DataError(
         f"A Dataset was expected, not a {type(given).__name__}. Read one with "
         "loupe.read(name_or_path), or make one with loupe.from_arrays(images, labels)."
+    )
+
+
+def _measured_on_generated(dataset: Dataset) -> str:
+    """Say why generated images may be no validation or test images, and what to do."""
+    counts = np.bincount(dataset.split[dataset.generated], minlength=len(SPLITS))
+    outside = " and ".join(
+        f"{count:,} {name}"
+        for name, count in zip(SPLITS, counts, strict=True)
+        if count and name != "train"
+    )
+    return (
+        f"{dataset.name}: {outside} images were made by a generator. What a classifier reads of "
+        "them says nothing about real images: generated images are for training only. Measure on "
+        "real images, and train on these with loupe train REAL --generated DIR."
     )
 
 

@@ -29,7 +29,8 @@ WHOLE_KEYS: tuple[Pair, ...] = (
     ("data", "target"),
     ("data", "labels"),
 )
-OPTIONAL_KEYS = ("class_names", "split", "groups")
+GENERATED_KEYS = ("generated", "generator")  # which images a generator made, and how
+OPTIONAL_KEYS = ("class_names", "split", "groups", *GENERATED_KEYS)
 _EXPECTED = "x_train, y_train, x_test and y_test; or images and labels (and split); or X and y"
 
 
@@ -38,7 +39,7 @@ def dataset_from_named(arrays: Mapping[str, Any], *, name: str, source: str) -> 
 
     Args:
         arrays: `x_train`, `y_train`, ..., or `images` and `labels`; `class_names`, `split` and
-            `groups` besides, if known.
+            `groups` besides, if known, and `generated` where a generator made some of the images.
         name: the data set's name.
         source: where the arrays come from, for messages.
 
@@ -60,6 +61,7 @@ def dataset_from_named(arrays: Mapping[str, Any], *, name: str, source: str) -> 
     named = lower.get("class_names")
     class_names = None if named is None else [str(class_name) for class_name in named.ravel()]
     if isinstance(pairs, dict):
+        _refuse_lost_marks(lower, source)
         parts = {split: Part(lower[x], lower[y]) for split, (x, y) in pairs.items()}
         dataset = join_parts(name, parts, class_names)
         used = {key for pair in pairs.values() for key in pair} | {"class_names"}
@@ -69,10 +71,35 @@ def dataset_from_named(arrays: Mapping[str, Any], *, name: str, source: str) -> 
         dataset = dataset_from_arrays(
             images, labels, name=name, class_names=class_names, **optional
         )
+        dataset = _marked(dataset, lower.get("generated"), source)
         used = {*pairs, *OPTIONAL_KEYS}
     ignored = [key for key in arrays if key.lower() not in used]
     note = (f"Arrays that were not used: {', '.join(ignored)}.",) if ignored else ()
     return replace(dataset, notes=dataset.notes + note)
+
+
+def _marked(dataset: Dataset, generated: np.ndarray | None, source: str) -> Dataset:
+    """Mark the images that a generator made, as the array says: one for each, or one for all."""
+    if generated is None:
+        return dataset
+    if generated.dtype != bool or generated.shape not in ((), (len(dataset),)):
+        raise DataError(
+            f"{source}: the array 'generated' has the shape {list(generated.shape)} and the type "
+            f"{generated.dtype}; expected true or false for each of the {len(dataset)} images. It "
+            "says which images a generator made: leave it as loupe generate wrote it."
+        )
+    marks = np.array(np.broadcast_to(generated, (len(dataset),)))
+    return replace(dataset, generated=marks) if marks.any() else dataset
+
+
+def _refuse_lost_marks(keys: Collection[str], source: str) -> None:
+    """Refuse marks that would be lost, where each split has arrays of its own."""
+    if "generated" in keys:
+        raise DataError(
+            f"{source} has the array 'generated', which marks images that a generator made, beside "
+            "arrays for each split, to which it cannot be matched. Save images, labels and split "
+            "as one array each, or keep generated images in a file of their own."
+        )
 
 
 def _pairs(keys: Collection[str], source: str) -> dict[Split, Pair] | Pair:

@@ -14,6 +14,7 @@ import numpy as np
 from loupe.data.dataset import Dataset
 from loupe.data.fixes import apply_fixes
 from loupe.data.folder import holds_class_folders, read_folder
+from loupe.data.generated import add_generated, holds_generated, read_generated
 from loupe.data.idx import holds_idx, read_idx
 from loupe.data.integrity import require_integrity
 from loupe.data.memory import dataset_from_arrays
@@ -49,6 +50,7 @@ READERS: dict[str, Format] = {
     "pixel-csv": Format("CSV of a label and pixels per row", holds_pixel_csv, read_pixel_csv),
     "path-csv": Format("CSV of path,label", is_path_csv, read_path_csv),
     "zip": Format("ZIP of class folders", holds_zipped_images, read_zip),
+    "generated": Format("a folder that loupe generate wrote", holds_generated, read_generated),
     "folder": Format("class folders, <class>/<image>", holds_class_folders, read_folder),
 }
 
@@ -75,6 +77,8 @@ def read(
     bad_files: BadFiles = "stop",
     seal: bool = True,
     fixes: str | os.PathLike[str] | None = None,
+    generated: str | os.PathLike[str] | None = None,
+    generated_only: bool = False,
 ) -> Dataset:
     """Read a data set by name, from a file or folder, or from arrays.
 
@@ -90,6 +94,8 @@ def read(
         seal: False leaves the data without a test split where it brings none.
         fixes: a fixes file (`loupe examine` proposes one), applied to training and validation
             images once the test split is sealed: its test images stay the same with and without.
+        generated: a folder that `loupe generate` wrote: its images are added to the training split.
+        generated_only: they take the place of the training images.
 
     Raises:
         DataError: there is no such data, or it makes no sense, or the fixes do not fit it; says
@@ -103,7 +109,8 @@ def read(
     """
     options = _checked_options(size, bad_files)
     if not isinstance(what, (str, os.PathLike)):
-        return _mended(_finished(_read_arrays(what), size, seal), fixes)
+        mended = _mended(_finished(_read_arrays(what), size, seal), fixes)
+        return _with_generated(mended, generated, generated_only)
     given = os.fspath(what)
     if not given.strip():
         raise DataError(
@@ -127,8 +134,11 @@ def read(
         chosen["seal"] = False
     if fixes is not None:
         chosen["fixes"] = str(Path(fixes).expanduser().resolve())
+    if generated is not None:
+        chosen["generated"] = str(Path(generated).expanduser().resolve())
+        chosen["generated_only"] = generated_only
     dataset = replace(_finished(dataset, size, seal), origin=origin, read_options=chosen)
-    return _mended(dataset, fixes)
+    return _with_generated(_mended(dataset, fixes), generated, generated_only)
 
 
 def from_arrays(
@@ -190,6 +200,17 @@ def _mended(dataset: Dataset, fixes: str | os.PathLike[str] | None) -> Dataset:
             "validation images, and it is not known which these are. Leave seal=False out."
         )
     return apply_fixes(dataset, Path(fixes).expanduser())
+
+
+def _with_generated(
+    dataset: Dataset, generated: str | os.PathLike[str] | None, only: bool
+) -> Dataset:
+    """Add generated images to the training split, last: what is measured on is settled by then."""
+    if generated is not None:
+        return add_generated(dataset, generated, only=only)
+    if only:
+        raise DataError("generated_only was given without generated: name the folder of them.")
+    return dataset
 
 
 def _fitted(dataset: Dataset, size: int | None) -> Dataset:

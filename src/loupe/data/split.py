@@ -5,6 +5,7 @@ equal, and whatever these two tie together. Units are dealt out so that every cl
 to its share as they allow.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,7 @@ def seal_test(dataset: Dataset, fraction: float = 0.2) -> Dataset:
     fingerprint: the same data always has the same test images, whatever seed a user sets.
 
     Args:
-        dataset: comes back as it is if it has test images.
+        dataset: comes back as it is if it has test images, or generated images only.
         fraction: share of the training images to seal, of each class at least one.
 
     Raises:
@@ -45,6 +46,10 @@ def seal_test(dataset: Dataset, fraction: float = 0.2) -> Dataset:
     """
     if np.any(dataset.split == TEST):
         return dataset
+    if dataset.has_generated:
+        if np.all(dataset.generated):
+            return dataset  # nothing of it can be measured on
+        return _divide_real(dataset, lambda real: seal_test(real, fraction))
     if dataset.fixes is not None:
         raise DataError(
             f"{dataset.name}: fixes were applied before a test split was sealed, which would draw "
@@ -78,7 +83,11 @@ def hold_out_validation(dataset: Dataset, fraction: float, seed: int) -> Dataset
             f"these are used, not the recipe's fraction of {fraction:.4g}."
         )
         return replace(dataset, notes=(*dataset.notes, note))
-    return _move_out(dataset, VALIDATION, fraction, seed) if fraction else dataset
+    if not fraction:
+        return dataset
+    if dataset.has_generated:
+        return _divide_real(dataset, lambda real: hold_out_validation(real, fraction, seed))
+    return _move_out(dataset, VALIDATION, fraction, seed)
 
 
 def units_of(dataset: Dataset) -> Units:
@@ -124,6 +133,26 @@ def _move_out(dataset: Dataset, code: int, fraction: float, seed: int) -> Datase
         f"taken for the {SPLITS[code]} split: the same share of each class{together}."
     )
     return replace(dataset, split=split, notes=(*dataset.notes, note))
+
+
+def _divide_real(dataset: Dataset, divide: Callable[[Dataset], Dataset]) -> Dataset:
+    """Divide the real images as they would be without the generated ones, which stay in training.
+
+    Raises:
+        DataError: no training image is a real one.
+    """
+    assert dataset.generated is not None
+    real = ~dataset.generated
+    if not np.any(real & (dataset.split == TRAIN)):
+        raise DataError(
+            f"{dataset.name}: all training images were made by a generator, and what is measured "
+            "on must be real. Give real data, and these beside it: loupe train REAL --generated "
+            "DIR (with --generated-only to train on nothing else)."
+        )
+    divided = divide(dataset.select(np.flatnonzero(real)))
+    split = dataset.split.copy()
+    split[real] = divided.split
+    return replace(dataset, split=split, notes=divided.notes)
 
 
 def _units(ids: Int64[np.ndarray, " n"], groups: Groups | None) -> Units:
