@@ -69,7 +69,11 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize("name", READERS)
+def test_every_format_is_tested_here():
+    assert {*WRITERS, "generated"} == READERS.keys()  # its folder: tests/data/test_generated.py
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_every_format_is_told_by_its_content_and_brings_the_same_images(name, tmp_path, letters):
     path = WRITERS[name](tmp_path, *letters)
     assert [other for other, known in READERS.items() if known.recognise(path)] == [name]

@@ -37,6 +37,16 @@ Fixes = Annotated[
         help="Mend labels as this file says: of training and validation images, in memory only.",
     ),
 ]
+Generated = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Train on the images that `loupe generate` wrote there as well."
+    ),
+]
+GeneratedOnly = Annotated[
+    bool,
+    typer.Option("--generated-only", help="Train on these alone, and measure on real images."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Target = Annotated[
@@ -45,6 +55,14 @@ Target = Annotated[
         metavar="METRIC=VALUE",
         help="Say at the end whether it was met, as accuracy=0.995 or recall=0.99; exit code 1 if "
         "not. Repeat it for more.",
+    ),
+]
+Abstain = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Say how many images are left to a person if so many of the answers are to be right, "
+        "as 0.999.",
     ),
 ]
 Html = Annotated[Path | None, typer.Option(metavar="PATH", help="Write the page to this file.")]

@@ -35,16 +35,20 @@ def train(
     size: options.Size = None,
     bad_files: options.BadFiles = "stop",
     fixes: options.Fixes = None,
+    generated: options.Generated = None,
+    generated_only: options.GeneratedOnly = False,
     out: options.Out = None,
     resume: options.Resume = None,
     no_test: options.NoTest = False,
     target: options.Target = None,
+    abstain: options.Abstain = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a classifier, measure it, write its report."""
     from loupe.cli.result import conclude
     from loupe.cli.targets import parse_targets, with_begun
+    from loupe.examination.abstention import wanted_share
 
     screen, targets = Screen(json, quiet), parse_targets(target or ())
     overrides = parse_settings(setting or ()) | given_only(
@@ -57,20 +61,26 @@ def train(
             "epochs and minutes were both given, and each says how long to train. Give one of them."
         )
     if resume is None:
-        reading = {"size": size, "bad_files": bad_files, "fixes": fixes}
+        reading = {
+            "size": size, "bad_files": bad_files, "fixes": fixes,
+            "generated": generated, "generated_only": generated_only,
+        }  # fmt: skip
         asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
+        if abstain is not None:
+            asked["abstain"] = wanted_share(abstain)
         if not no_test:
             require_ledger()
         with _saying_how_to_go_on(out):
             run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
     else:
-        if recipe or overrides or size or out or fixes:
+        if recipe or overrides or size or out or fixes or generated or generated_only:
             raise RecipeError(
                 "--resume goes on with the run's own recipe and folder: no settings go with it. "
                 "Start a new run to change something."
             )
         begun_with = loupe.open_run(resume).environment.get("asked", {})
         targets = with_begun(targets, begun_with.get("targets", {}))
+        abstain = begun_with.get("abstain") if abstain is None else wanted_share(abstain)
         if begun_with.get("no_test") and not no_test:
             no_test = True
             screen.say("The run was begun with --no-test: the test images are left alone.")
@@ -79,7 +89,7 @@ def train(
         with _saying_how_to_go_on(resume):
             run, dataset = _go_on(resume, data, screen)
     with _saying_how_to_go_on(run.folder):
-        code = conclude(run, dataset, targets, use_test=not no_test, screen=screen)
+        code = conclude(run, dataset, targets, use_test=not no_test, screen=screen, abstain=abstain)
     raise typer.Exit(code)
 
 
