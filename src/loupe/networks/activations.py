@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from loupe.networks.graph import Graph
@@ -14,12 +15,24 @@ Nodes = Callable[[Graph, str, nn.Module, Shape], str]  # (graph, input, module, 
 
 
 class Maxout(nn.Module):
-    """The larger of two pieces (Goodfellow et al. 2013): the layer before it makes both."""
+    """The larger of two pieces (Goodfellow et al. 2013): the layer before it makes both.
+
+    Args:
+        num_networks: whose channels lie side by side, each network's two pieces together.
+    """
+
+    def __init__(self, num_networks: int = 1) -> None:
+        super().__init__()
+        self.num_networks = num_networks
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Take `[n 2c …]` to `[n c …]`."""
-        first, second = inputs.chunk(2, dim=1)
-        return first.maximum(second)
+        if self.num_networks == 1:
+            first, second = inputs.chunk(2, dim=1)
+            return first.maximum(second)
+        pieces = inputs.view(len(inputs), self.num_networks, 2, -1, *inputs.shape[2:])
+        larger: Tensor = pieces[:, :, 0].maximum(pieces[:, :, 1])
+        return larger.flatten(1, 2)
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,14 @@ def _prelu(graph: Graph, inputs: str, module: nn.Module, shape: Shape) -> str:
 
 
 def _maxout(graph: Graph, inputs: str, module: nn.Module, shape: Shape) -> str:
-    return graph.add("Max", *graph.split(inputs, 2))
+    assert isinstance(module, Maxout)
+    if module.num_networks == 1:
+        return graph.add("Max", *graph.split(inputs, 2))
+    pieces = np.array([-1, module.num_networks, 2, int(np.prod(shape))], np.int64)
+    inputs = graph.add("Reshape", inputs, graph.constant(pieces))
+    larger = graph.add("ReduceMax", inputs, graph.constant(np.array([2], np.int64)), keepdims=0)
+    after = np.array([-1, module.num_networks * shape[0], *shape[1:]], np.int64)
+    return graph.add("Reshape", larger, graph.constant(after))
 
 
 def _silu(graph: Graph, inputs: str, module: nn.Module, shape: Shape) -> str:

@@ -2,15 +2,18 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from loupe.networks.graph import Graph
-from loupe.networks.layers import layer_module, layer_nodes
+from loupe.networks.layers import layer_module, layer_nodes, step_nodes
 from loupe.recipes.notation import Conv, Dense, Network, parse
 from loupe.recipes.recipe import Activation, Initialization, Recipe
 from loupe.recipes.shapes import Shape, layer_shape
+
+Built = TypeVar("Built", bound=Any)  # a network, or a stack of them
 
 
 class Net(nn.Module):
@@ -46,27 +49,38 @@ class Net(nn.Module):
 
     def takes_raw_pixels(self) -> bool:
         """Whether its first layer has weights, into which the scale of the pixels can go."""
-        return bool(self.network.layers) and isinstance(self.network.layers[0], Conv | Dense)
+        return takes_raw_pixels(self.network)
 
     def for_raw_pixels(self) -> "Net":
         """Copy the network for pixels of 0..255: its first weights take the scale in."""
-        net = copy.deepcopy(self)
-        first = next(m for m in net.body.modules() if isinstance(m, nn.Conv2d | nn.Linear))
-        with torch.no_grad():
-            first.weight.mul_(1 / 255)
-        return net
+        return raw_pixels_copy(self)
 
     def write(self, graph: Graph, inputs: str) -> tuple[str, str]:
         """Write the network into a graph; give the names of its logits and its features."""
-        modules = list(self.body)[:-1]
-        for layer, module, shape in zip(
-            self.network.layers, modules, self.shapes[:-1], strict=True
-        ):
-            inputs = layer_nodes(layer, graph, inputs, module, shape, self.activation)
-        features = graph.add("Flatten", inputs, axis=1)
-        weight = graph.constant(self.head.weight.detach().numpy())
-        bias = graph.constant(self.head.bias.detach().numpy())
-        return graph.add("Gemm", features, weight, bias, transB=1), features
+        return write_layers(self, graph, inputs)
+
+
+def takes_raw_pixels(network: Network) -> bool:
+    """Whether the first layer has weights, into which the scale of the pixels can go."""
+    return bool(network.layers) and isinstance(network.layers[0], Conv | Dense)
+
+
+def raw_pixels_copy(net: Built) -> Built:
+    """Copy what was built for pixels of 0..255: the first weights take the scale in."""
+    net = copy.deepcopy(net)
+    first = next(m for m in net.body.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+    with torch.no_grad():
+        first.weight.mul_(1 / 255)
+    return net
+
+
+def write_layers(net: Any, graph: Graph, inputs: str) -> tuple[str, str]:
+    """Write body and head into a graph; give the names of the logits and the features."""
+    modules = list(net.body)[:-1]
+    for layer, module, shape in zip(net.network.layers, modules, net.shapes[:-1], strict=True):
+        inputs = layer_nodes(layer, graph, inputs, module, shape, net.activation)
+    features = graph.add("Flatten", inputs, axis=1)
+    return step_nodes(graph, features, [net.head]), features
 
 
 def build(recipe: Recipe, image_shape: Shape, num_classes: int, seed: int) -> Net:

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from loupe.networks.build import Net
 from loupe.networks.graph import Graph
+from loupe.networks.panel import Panel
 
 # Rows and columns by which an image is moved: the two diagonals tell as much as all four ways.
 SHIFTS = ((1, 1), (-1, -1))
@@ -18,7 +19,7 @@ class Committee(nn.Module):
     """Networks that vote by the mean of their probabilities, each on every view of the image.
 
     Args:
-        nets: the members.
+        nets: the members: networks, or panels of binary networks.
         test_shifts: whether an image is also seen shifted by a pixel down right, and up left.
         test_mirror: whether each view is also seen mirrored.
         rejects: whether the networks' last logit stands for "none of the classes". It does not
@@ -27,7 +28,7 @@ class Committee(nn.Module):
 
     def __init__(
         self,
-        nets: Sequence[Net],
+        nets: Sequence[Net | Panel],
         test_shifts: bool = False,
         test_mirror: bool = False,
         rejects: bool = False,
@@ -38,9 +39,9 @@ class Committee(nn.Module):
         self.rejects = rejects
 
     @property
-    def members(self) -> list[Net]:
-        """The networks."""
-        return [net for net in self.nets if isinstance(net, Net)]
+    def members(self) -> list[Net | Panel]:
+        """The networks, or panels of binary networks."""
+        return [net for net in self.nets if isinstance(net, Net | Panel)]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits `[n k]`: of one network as they are, of several the log of their mean vote."""

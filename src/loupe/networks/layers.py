@@ -13,6 +13,12 @@ from torch import Tensor, nn
 from loupe.errors import RecipeError
 from loupe.networks.activations import ACTIVATIONS
 from loupe.networks.graph import Graph
+from loupe.networks.stacked_layers import (
+    StackedConv2d,
+    StackedLinear,
+    stacked_convolution,
+    stacked_linear,
+)
 from loupe.recipes.notation import Conv, Dense, Dropout, GlobalPool, Layer, Norm, Pool, Residual
 from loupe.recipes.recipe import Activation
 from loupe.recipes.shapes import Shape, layer_shape
@@ -92,7 +98,7 @@ def _conv_steps(
 def _conv_nodes(
     layer: Conv, graph: Graph, inputs: str, module: Any, shape: Shape, activation: Activation
 ) -> str:
-    outputs = _step_nodes(graph, inputs, list(module)[:-1])
+    outputs = step_nodes(graph, inputs, list(module)[:-1])
     return ACTIVATIONS[activation].nodes(graph, outputs, module[-1], layer_shape(layer, shape))
 
 
@@ -110,7 +116,7 @@ def _dense_module(layer: Dense, shape: Shape, activation: Activation) -> nn.Modu
 def _dense_nodes(
     layer: Dense, graph: Graph, inputs: str, module: Any, shape: Shape, activation: Activation
 ) -> str:
-    outputs = _step_nodes(graph, inputs, list(module)[:-1])
+    outputs = step_nodes(graph, inputs, list(module)[:-1])
     return ACTIVATIONS[activation].nodes(graph, outputs, module[-1], (layer.units,))
 
 
@@ -129,7 +135,7 @@ def _norm_module(layer: Norm, shape: Shape, activation: Activation) -> nn.Module
 def _plain_nodes(
     layer: Layer, graph: Graph, inputs: str, module: Any, shape: Shape, activation: Activation
 ) -> str:
-    return _step_nodes(graph, inputs, [module])
+    return step_nodes(graph, inputs, [module])
 
 
 # ---------------------------------------------------------------------------------- residual
@@ -175,10 +181,10 @@ def _residual_nodes(
     for inner, part in zip(layer.layers[:-1], module.body[:-1], strict=True):
         outputs = layer_nodes(inner, graph, outputs, part, shape, activation)
         shape = layer_shape(inner, shape)
-    outputs = _step_nodes(graph, outputs, list(module.body[-1]))
+    outputs = step_nodes(graph, outputs, list(module.body[-1]))
     shortcut = inputs
     if not isinstance(module.projection, nn.Identity):
-        shortcut = _step_nodes(graph, inputs, list(module.projection))
+        shortcut = step_nodes(graph, inputs, list(module.projection))
     total = graph.add("Add", outputs, shortcut)
     after = layer_shape(layer, before)
     return ACTIVATIONS[activation].nodes(graph, total, module.activation, after)
@@ -187,7 +193,8 @@ def _residual_nodes(
 # ------------------------------------------------------------------------------- onnx nodes
 
 
-def _step_nodes(graph: Graph, inputs: str, modules: list[nn.Module]) -> str:
+def step_nodes(graph: Graph, inputs: str, modules: list[nn.Module]) -> str:
+    """Write plain modules one after the other; give the name of the last one's output."""
     for module in modules:
         inputs = _STEPS[type(module)](graph, inputs, module)
     return inputs
@@ -236,6 +243,8 @@ def _pooling(operator: str) -> Callable[[Graph, str, Any], str]:
 _STEPS: dict[type[nn.Module], Callable[[Graph, str, Any], str]] = {
     nn.Conv2d: _convolution,
     nn.Linear: _linear,
+    StackedConv2d: stacked_convolution,
+    StackedLinear: stacked_linear,
     nn.BatchNorm2d: _batch_norm,
     nn.BatchNorm1d: _batch_norm,
     nn.MaxPool2d: _pooling("MaxPool"),
