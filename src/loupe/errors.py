@@ -79,6 +79,7 @@ EXTRA_OF_MODULE = {
     "onnx": "train",
     "safetensors": "train",
     "pyarrow": "parquet",
+    "cleanlab": "labels",
 }
 
 

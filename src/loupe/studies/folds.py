@@ -1,8 +1,8 @@
 """Folds: every training image read by a network that never learnt from it.
 
-The images are dealt into k folds; for each fold a network is trained on the others and reads it. What
-a network says of an image that it was trained on is half memory: of an image whose label is wrong
-it has learnt the wrong label. Out-of-fold it can contradict.
+The images are dealt into k folds; for each fold a network is trained on the others and reads it.
+What a network says of an image that it was trained on is half memory: of an image whose label is
+wrong it has learnt the wrong label. Out-of-fold it can contradict.
 
 Each fold is a run of its own (`loupe.training.train`), so that a study that was killed goes on with
 the fold, and in it with the epoch, where it was.
@@ -22,7 +22,7 @@ from loupe.data.split import Units, units_of
 from loupe.errors import DataError, RunError
 from loupe.files import sha256, write_json
 from loupe.recipes.named import settled
-from loupe.recipes.recipe import Recipe, changed, to_toml
+from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.run import RECIPE_FILE, Run, open_run
 from loupe.training.job import Watch
 from loupe.training.train import resume, train

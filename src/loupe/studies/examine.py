@@ -1,0 +1,247 @@
+"""`examine`: who is wrong, the model or the label? Asked of every label of a split.
+
+Training and validation images are read by the network of their fold, which never learnt from them.
+Test images are read by the networks of all folds, a committee that learnt from training images
+only, and by the run's own model.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from loupe.arrays import Images
+from loupe.classifier.classifier import Classifier
+from loupe.data.dataset import Dataset
+from loupe.data.read import read
+from loupe.errors import DataError, RunError
+from loupe.examination.labels import LabelExamination
+from loupe.examination.labels_confident import confident_learning, require_cleanlab
+from loupe.examination.labels_evidence import (
+    Evidence,
+    blank_images,
+    disagreeing_twins,
+    margins,
+)
+from loupe.examination.labels_neighbours import NEIGHBOURS, nearest, votes
+from loupe.examination.labels_ranking import doubted, label_scores
+from loupe.examination.labels_verdicts import suspects
+from loupe.examination.labels_wants import wants
+from loupe.examination.metrics import best_guesses
+from loupe.recipes.named import recipe as recipe_named
+from loupe.recipes.recipe import Recipe
+from loupe.runs.ledger import enter_look, looks
+from loupe.runs.run import LEDGER, RUNS, Run, open_run
+from loupe.studies.folds import Folds, WatchFold, train_folds
+
+FOLDS = 5
+FOLDS_FOLDER = "folds"  # in the run's folder
+
+
+def examine(
+    what: Run | Dataset | str | os.PathLike[str],
+    *,
+    dataset: Dataset | None = None,
+    folds: int = FOLDS,
+    recipe: Recipe | str = "fast",
+    split: Literal["train", "test"] = "train",
+    folder: str | os.PathLike[str] | None = None,
+    watch_fold: WatchFold | None = None,
+    ledger: str | os.PathLike[str] | None = LEDGER,
+) -> LabelExamination:
+    """Examine the labels of a data set: rank them by how wrong they look, with the evidence.
+
+    Costs as many trainings of `recipe` as there are folds, the first time; they are kept, and
+    serve both splits.
+
+    Args:
+        what: a run or its folder, whose data is read again; or a data set.
+        dataset: the run's data, where it cannot be read again or is at hand.
+        folds: into how many the training and validation images are dealt.
+        recipe: what the folds' networks are trained with, or its name.
+        split: "train" examines training and validation labels; "test" ranks test labels, from which
+            nothing is learnt. That is a look at the test images, and entered in the ledger.
+        folder: where the folds are kept; default: in the run's folder, or `runs/<data>-folds`.
+        watch_fold: given the number of a fold from 0, what watches its training.
+        ledger: where a look at test images is entered; None keeps no count.
+
+    Raises:
+        MissingExtraError: torch or cleanlab is not installed.
+        DataError: too few images for so many folds, or no test images.
+        RunError: the run's data is not there, or is not what it was trained on.
+
+    Example:
+        >>> import loupe, tempfile
+        >>> quick = loupe.recipe("logistic", epochs=2)
+        >>> kept = tempfile.mkdtemp()
+        >>> found = loupe.examine(loupe.read("digits"), folds=2, recipe=quick, folder=kept)
+        >>> len(found), found.findings[0].check
+        (1438, 'label suspect')
+    """
+    require_cleanlab()
+    run = None if isinstance(what, Dataset) else what if isinstance(what, Run) else open_run(what)
+    data = what if isinstance(what, Dataset) else dataset or _data_of(run)
+    if split not in ("train", "test"):
+        raise DataError(f"There is no split {split!r} to examine. Expected 'train' or 'test'.")
+    if split == "test" and not len(data.test):
+        raise DataError(f"{data.name} has no test images. Examine its training labels instead.")
+    if split == "test" and ledger is not None:
+        looks(Path(ledger), "")  # an unreadable ledger is better met before the work than after it
+    place = Path(folder) if folder else (run.folder if run else RUNS / f"{data.name}-folds")
+    trained = train_folds(
+        data,
+        recipe_named(recipe) if isinstance(recipe, str) else recipe,
+        folds,
+        place if folder or not run else place / FOLDS_FOLDER,
+        watch_fold=watch_fold,
+    )
+    if split == "train":
+        examined, evidence, networks = trained.dataset, out_of_fold(trained), 1
+    else:
+        others = [run.classifier] if run and _knows_only_training(run, data) else []
+        examined = data.test
+        evidence = by_committee(trained, examined, others)
+        networks = len(trained) + len(others)
+    look = 0
+    if split == "test" and ledger is not None:
+        look = enter_look(
+            Path(ledger),
+            test_fingerprint=data.test.fingerprint,
+            model=f"labels examined by {len(trained)} folds in {place}",
+            data=data.name,
+        )
+    confident = confident_learning(evidence.labels, evidence.probabilities)
+    scores = label_scores(evidence)
+    ranking = np.argsort(scores, kind="stable")
+    found = suspects(examined, trained.dataset, evidence, confident, scores, ranking)
+    return LabelExamination(
+        dataset=examined,
+        references=trained.dataset,
+        split=split,
+        evidence=evidence,
+        scores=scores,
+        ranking=ranking,
+        suspects=found,
+        wants=wants(examined, evidence, found),
+        estimate=confident.estimate,
+        num_networks=networks,
+        folds=len(trained),
+        recipe=recipe if isinstance(recipe, str) else recipe.name,
+        looks_at_test=look,
+    )
+
+
+def out_of_fold(folds: Folds) -> Evidence:
+    """Gather the evidence on the images that were dealt, each from the network of its fold."""
+    dataset, k = folds.dataset, len(folds.dataset.class_names)
+    n = len(dataset)
+    probabilities = np.zeros((n, k), np.float32)
+    outlier = np.zeros(n, np.float32)
+    features = []
+    for fold, classifier in enumerate(folds.classifiers):
+        output = classifier.examine(dataset.images)
+        inside = folds.inside(fold)
+        probabilities[inside] = output.probabilities[inside]
+        outlier[inside] = output.outlier[inside] / _usual_distance(classifier)
+        features.append(output.features)
+    looked = doubted(margins(dataset.labels, probabilities))
+    near = np.full((n, min(NEIGHBOURS, n)), -1, np.int64)
+    said = np.zeros((n, k), np.float32)
+    for fold, points in enumerate(features):
+        asked = np.flatnonzero(looked & (folds.fold_of == fold))
+        outside = folds.outside(fold)
+        near[asked] = outside[nearest(points[outside], points[asked])]
+        said[asked] = votes(near[asked], dataset.labels, k)
+    return Evidence(
+        labels=dataset.labels,
+        probabilities=probabilities,
+        agreement=np.ones(n, np.float32),
+        looked=looked,
+        nearest=near,
+        votes=said,
+        outlier=outlier,
+        blank=blank_images(dataset.images),
+        twins=disagreeing_twins(dataset.images, dataset.labels, dataset.images, dataset.labels),
+    )
+
+
+def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> Evidence:
+    """Gather the evidence on test images, from networks that learnt from training images only."""
+    references, k = folds.dataset, len(test.class_names)
+    outputs = [classifier.examine(test.images) for classifier in (*folds.classifiers, *others)]
+    every = np.stack([output.probabilities for output in outputs])
+    probabilities = every.mean(axis=0)
+    guesses = best_guesses(probabilities)
+    looked = doubted(margins(test.labels, probabilities))
+    asked = np.flatnonzero(looked)
+    found = []
+    for fold, output in enumerate(outputs[: len(folds)]):
+        points = folds.classifiers[fold].examine(_only(references.images, folds.outside(fold)))
+        found.append(folds.outside(fold)[nearest(points.features, output.features[asked])])
+    near = np.full((len(test), found[0].shape[1]), -1, np.int64)
+    near[asked] = _most_often(np.stack(found))
+    said = np.zeros((len(test), k), np.float32)
+    said[asked] = np.mean([votes(one, references.labels, k) for one in found], axis=0)
+    classifiers = (*folds.classifiers, *others)
+    distances = [
+        output.outlier / _usual_distance(classifier)
+        for output, classifier in zip(outputs, classifiers, strict=True)
+    ]
+    return Evidence(
+        labels=test.labels,
+        probabilities=probabilities,
+        agreement=(every.argmax(axis=2) == guesses).mean(axis=0, dtype=np.float32),
+        looked=looked,
+        nearest=near,
+        votes=said,
+        outlier=np.median(np.stack(distances), axis=0),
+        blank=blank_images(test.images),
+        twins=disagreeing_twins(test.images, test.labels, references.images, references.labels),
+    )
+
+
+def _most_often(found: np.ndarray) -> np.ndarray:
+    """Of the neighbours that several networks name, those named most often, then the nearest.
+
+    Args:
+        found: int64 `[networks n m]`.
+    """
+    _, n, m = found.shape
+    chosen = np.empty((n, m), np.int64)
+    for row in range(n):
+        named, first, times = np.unique(
+            found[:, row].T.ravel(), return_index=True, return_counts=True
+        )
+        chosen[row] = named[np.lexsort((first, -times))][:m]
+    return chosen
+
+
+def _only(images: Images, indices: np.ndarray) -> Images:
+    picked: Images = images[indices]
+    return picked
+
+
+def _usual_distance(classifier: Classifier) -> float:
+    """The distance below which nearly all held-out images lie; unknown without such images."""
+    return classifier.card.outlier_threshold or float("inf")
+
+
+def _data_of(run: Run | None) -> Dataset:
+    """Read what a run was trained on again."""
+    assert run is not None
+    known = run.environment["data"]
+    if not known["origin"]:
+        raise RunError(
+            f"The run {run.folder} was trained on arrays in memory ('{known['name']}'), which are "
+            "gone. Make the same data set and give it: loupe.examine(run, dataset=…)."
+        )
+    return read(known["origin"], **known["read_options"])
+
+
+def _knows_only_training(run: Run, data: Dataset) -> bool:
+    """Say whether a run's model learnt from these data, and so never from their test images."""
+    known = run.environment["data"]["fingerprint"]
+    before = None if data.fixes is None else data.fixes.fingerprint_before
+    return run.is_finished and known in (data.fingerprint, before)
