@@ -4,7 +4,6 @@ It keeps scikit-learn's contract (clone, pipelines, searches, calibration, jobli
 `loupe.train` does. What it has learned is a model file, kept as bytes: predicting needs no torch.
 """
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from jaxtyping import Float64
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import loupe
 from loupe.classifier.classifier import Classifier, loads
@@ -28,12 +27,14 @@ from loupe.errors import DataError
 from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, changed
 from loupe.runs.history import History
+from loupe.runs.run import MODEL_FILE
 
 # Settings of a recipe that are parameters of their own; the others go into `settings`.
 EVERYDAY = (
     "network", "epochs", "batch_size", "learning_rate", "optimizer", "activation", "validation",
     "minutes", "device",
 )  # fmt: skip
+FITTED = "the fitted LoupeClassifier"  # where its model comes from, for messages
 IMAGE_VALUES = 64  # a row of at least so many values, if they make a square, is an image
 
 
@@ -68,7 +69,7 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         image_shape_: height, width and channels that the model takes.
         levels_: what 0 and 255 stand for.
         model_: the bytes of `model.onnx`.
-        n_features_in_: length of the second axis of what was fitted.
+        n_features_in_: values of an image, as `h * w`.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -78,23 +79,24 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         (2, 3)
     """
 
+    # Any: what does not fit is refused by `fit`, as scikit-learn wants it.
     def __init__(
         self,
-        recipe: str | Recipe = "fast",
+        recipe: Any = "fast",
         *,
-        network: str | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        optimizer: str | None = None,
-        activation: str | None = None,
-        validation: float | None = None,
-        minutes: float | None = None,
-        device: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        image_shape: Sequence[int] | str = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        out: str | os.PathLike[str] | None = None,
+        network: Any = None,
+        epochs: Any = None,
+        batch_size: Any = None,
+        learning_rate: Any = None,
+        optimizer: Any = None,
+        activation: Any = None,
+        validation: Any = None,
+        minutes: Any = None,
+        device: Any = None,
+        settings: Any = None,
+        image_shape: Any = "auto",
+        random_state: Any = None,
+        out: Any = None,
     ) -> None:
         self.recipe = recipe
         self.network = network
@@ -111,7 +113,7 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.random_state = random_state
         self.out = out
 
-    def fit(self, X: Any, y: Any) -> "LoupeClassifier":  # noqa: N803  # scikit-learn's name
+    def fit(self, X: Any, y: Any) -> "LoupeClassifier":
         """Train on images or a table `X` with labels `y`.
 
         Raises:
@@ -127,6 +129,7 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             )
         shaped = _shaped(values, self.image_shape)
         self.image_shape_: tuple[int, int, int] = shaped.shape[1:]
+        self.n_features_in_ = shaped[0].size  # as rows or as maps: they are the same images
         self.levels_ = measure_levels(shaped, each_column=self.image_shape_[0] == 1)
         dataset = dataset_from_arrays(
             to_levels(shaped, self.levels_), codes, name="arrays", class_names=_names(self.classes_)
@@ -134,26 +137,26 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self._train(dataset)
         return self
 
-    def predict_proba(self, X: Any) -> Float64[np.ndarray, "n k"]:  # noqa: N803
+    def predict_proba(self, X: Any) -> Float64[np.ndarray, "n k"]:
         """Give the probability of each class, in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        values = validate_data(self, X, allow_nd=True, reset=False)
+        if _is_stack(X):
+            values = check_array(X, allow_nd=True)
+        else:
+            values = validate_data(self, X, reset=False)
         shaped = _shaped(values, self.image_shape_)
         given = self.classifier_.predict(to_levels(shaped, self.levels_)).astype(np.float64)
         return given / given.sum(axis=1, keepdims=True)  # float32 sums to 1 within 1e-7 only
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label of each image."""
         guesses = self.predict_proba(X).argmax(axis=1)
-        labels: np.ndarray = self.classes_[guesses]
-        return labels
+        return np.asarray(self.classes_)[guesses]
 
     @property
     def classifier_(self) -> Classifier:
         """The trained model, as `loupe.load` gives it; it takes the images' 8-bit levels."""
         check_is_fitted(self, "model_")
-        if "_classifier" not in self.__dict__:
-            self._classifier = loads(self.model_, "the fitted LoupeClassifier")
         return self._classifier
 
     @property
@@ -164,14 +167,14 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _train(self, dataset: Dataset) -> None:
         """Train, and keep the model file and the history."""
-        self.__dict__.pop("_classifier", None)
         recipe = self._chosen(dataset)
         with tempfile.TemporaryDirectory(prefix="loupe-") as folder:
             run = loupe.train(dataset, recipe, out=Path(self.out or Path(folder) / "run"))
             if run.environment["interrupted"]:  # a search has to end, too
                 raise KeyboardInterrupt
             self.history_ = _as_keras(run.history)
-            self.model_ = (run.folder / "model.onnx").read_bytes()
+            self.model_ = (run.folder / MODEL_FILE).read_bytes()
+        self._classifier = loads(self.model_, FITTED)
 
     def _chosen(self, dataset: Dataset) -> Recipe:
         """Settle the recipe, as `loupe train` does: what was asked for overrules its variants."""
@@ -190,11 +193,24 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         state.pop("_classifier", None)
         return state
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Bring it back; the model file is checked as any other."""
+        super().__setstate__(dict(state))
+        if "model_" in state:
+            self._classifier = loads(self.model_, FITTED)
+
     def __sklearn_tags__(self) -> Any:
         """Say what it takes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _is_stack(given: Any) -> bool:
+    """Whether these are images that are no rows."""
+    if isinstance(given, list):
+        return np.ndim(given) > 2
+    return len(getattr(given, "shape", ())) > 2
 
 
 def _shaped(values: np.ndarray, image_shape: Sequence[int] | str) -> np.ndarray:
