@@ -6,6 +6,9 @@ import pytest
 from loupe.data.dataset import TEST, TRAIN, Dataset, Rows
 from loupe.data.download import data_folders
 from loupe.data.read import read
+from loupe.recipes.named import recipe
+from loupe.recipes.recipe import changed
+from loupe.runs.run import Run
 
 SIDE = 8
 
@@ -32,3 +35,20 @@ def mnist() -> Dataset:
     if not any((folder / "mnist").is_dir() for folder in data_folders()):
         pytest.skip("MNIST is not at hand: LOUPE_DATA_DIR names no folder with mnist/ in it")
     return read("mnist")
+
+
+@pytest.fixture(scope="session")
+def digits_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ...]:
+    """Three runs on the digits with the same validation images; the first has hardly learnt."""
+    from loupe.training.train import train
+
+    digits, folder = read("digits"), tmp_path_factory.mktemp("runs")
+    recipes = {
+        "early": recipe("logistic", epochs=1),
+        "late": recipe("logistic", epochs=12),
+        "wide": recipe("mlp-300-100", epochs=10),
+    }
+    return tuple(
+        train(digits, changed(each, {"validation": 0.25}), out=folder / name)
+        for name, each in recipes.items()
+    )

@@ -17,16 +17,20 @@ __version__ = "0.1.0"
 # stays quick and everything but training works without torch.
 _HOMES = {
     "Classifier": "loupe.classifier.classifier",
+    "Comparison": "loupe.examination.comparison",
     "Dataset": "loupe.data.dataset",
     "Evaluation": "loupe.examination.evaluation",
     "Glyph": "loupe.reading.reading",
+    "LabelExamination": "loupe.examination.labels",
     "LoupeClassifier": "loupe.estimator",
     "LoupeError": "loupe.errors",
     "Reading": "loupe.reading.reading",
     "Recipe": "loupe.recipes.recipe",
     "Run": "loupe.runs.run",
     "check": "loupe.data.checks",
+    "compare": "loupe.examination.comparison",
     "evaluate": "loupe.examination.evaluation",
+    "examine": "loupe.studies.examine",
     "from_arrays": "loupe.data.read",
     "list_runs": "loupe.runs.run",
     "load": "loupe.classifier.classifier",
@@ -36,6 +40,7 @@ _HOMES = {
     "recipe": "loupe.recipes.named",
     "resume": "loupe.training.train",
     "train": "loupe.training.train",
+    "write_page": "loupe.reporting.pages",
     "write_report": "loupe.reporting.report",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
@@ -49,17 +54,22 @@ if TYPE_CHECKING:
     from loupe.data.read import read as read
     from loupe.errors import LoupeError as LoupeError
     from loupe.estimator import LoupeClassifier as LoupeClassifier
+    from loupe.examination.comparison import Comparison as Comparison
+    from loupe.examination.comparison import compare as compare
     from loupe.examination.evaluation import Evaluation as Evaluation
     from loupe.examination.evaluation import evaluate as evaluate
+    from loupe.examination.labels import LabelExamination as LabelExamination
     from loupe.reading.predict import predict as predict
     from loupe.reading.reading import Glyph as Glyph
     from loupe.reading.reading import Reading as Reading
     from loupe.recipes.named import recipe as recipe
     from loupe.recipes.recipe import Recipe as Recipe
+    from loupe.reporting.pages import write_page as write_page
     from loupe.reporting.report import write_report as write_report
     from loupe.runs.run import Run as Run
     from loupe.runs.run import list_runs as list_runs
     from loupe.runs.run import open_run as open_run
+    from loupe.studies.examine import examine as examine
     from loupe.training.train import resume as resume
     from loupe.training.train import train as train
 
@@ -68,7 +78,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "resume"):
+    if name in ("train", "resume", "examine"):
         from loupe.errors import require
         from loupe.threads import wait_briefly
 

@@ -14,6 +14,7 @@ import typer
 from loupe import __version__
 from loupe.cli.bad_files import bad_files_text, list_bad_files
 from loupe.cli.check import check
+from loupe.cli.compare import compare
 from loupe.cli.evaluate import evaluate
 from loupe.cli.export import export
 from loupe.cli.predict import predict
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: drawing it with rich takes twice as long
     pretty_exceptions_enable=False,
 )
-for verb in (predict, train, check, evaluate, report, export, recipes, runs):
+for verb in (predict, train, check, evaluate, compare, report, export, recipes, runs):
     app.command()(verb)
 
 

@@ -63,6 +63,7 @@ def line_chart(
     is_share: bool = False,
     marked: int | None = None,
     shaded: int | None = None,
+    scale: Sequence[Line] = (),
 ) -> Markup:
     """Draw values by epoch, with a readout of every epoch for pointer and keyboard.
 
@@ -72,13 +73,14 @@ def line_chart(
         is_share: the values are shares up to 1, on an axis that need not start at 0.
         marked: epoch that gets a vertical rule (the best one).
         shaded: epoch since which the ground is shaded (over-fitting).
+        scale: lines of other charts that are to be read on the same axis.
 
     Example:
         >>> lines = [Line("train", "training", (0.5, 0.2)), Line("validation", "new", (0.4, 0.3))]
         >>> "epoch 2: training 0.200, new 0.300" in line_chart("Loss", lines)
         True
     """
-    axis = _axis(lines, is_share)
+    axis = _axis([*lines, *scale], is_share)
     num_epochs = len(lines[0].values)
     places = [_place(epoch, num_epochs) for epoch in range(1, num_epochs + 1)]
     return render(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 NBSP = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ def points(fraction: float) -> str:
         '0.29 percentage points'
     """
     return f"{100 * fraction:.2f} percentage points"
+
+
+def signed_points(fraction: float) -> str:
+    """Write a difference between two percentages with its sign, for tables.
+
+    Example:
+        >>> signed_points(0.0029), signed_points(-0.0029) == f"{MINUS}0.29"
+        ('+0.29', True)
+    """
+    return f"{100 * fraction:+.2f}".replace("-", MINUS)
 
 
 def loss(value: float) -> str:

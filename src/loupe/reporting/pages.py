@@ -1,0 +1,37 @@
+"""`write_page`: the page of a comparison, a ladder or a learning curve."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loupe.errors import LoupeError
+from loupe.examination.comparison import Comparison
+from loupe.reporting.compare_page import write_compare_page
+
+# What has a page of its own. Reports of runs are `loupe.reporting.report.write_report`'s.
+PAGES: dict[type, Callable[[Any, Path], Path]] = {
+    Comparison: write_compare_page,
+}
+
+
+def write_page(found: object, path: str | os.PathLike[str]) -> Path:
+    """Write what `loupe.compare`, `loupe.ladder` or `loupe.learning_curve` found as an HTML page.
+
+    Args:
+        found: a `Comparison`, `Ladder` or `LearningCurve`.
+        path: where to write it; a file that is there is replaced.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        LoupeError: it is something else.
+    """
+    for kind, write in PAGES.items():
+        if isinstance(found, kind):
+            return write(found, Path(path))
+    raise LoupeError(
+        f"A {type(found).__name__} has no page. Expected one of: "
+        f"{', '.join(kind.__name__ for kind in PAGES)}. The report of a run: loupe.write_report."
+    )
