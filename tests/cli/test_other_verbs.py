@@ -346,3 +346,36 @@ def test_names_cannot_steer_the_terminal(loupe_command):
     result = loupe_command("train", "no\x1b[2Jsuch")
     assert result.code == 2
     assert "\x1b" not in result.err
+
+
+def test_abstain_says_how_much_is_left_to_a_person(loupe_command, digits_run):
+    result = loupe_command("evaluate", digits_run, "--abstain", "0.1", "--out", "here")
+    assert result.code == 0, result.err
+    assert "are left to a person" in result.out
+    assert "validation images" in result.out
+    (row,) = json.loads(Path("here/evaluation.json").read_text())["abstention"]
+    assert row["rule"]["wanted"] == 0.1
+    assert f"{row['left']:,} (" in result.out
+
+
+def test_a_report_keeps_the_shares_that_were_asked_for(loupe_command, digits_run):
+    stored = json.loads((digits_run / "evaluation.json").read_text())
+    assert [row["rule"]["wanted"] for row in stored["abstention"]] == [0.99, 0.995, 0.999]
+    result = loupe_command("report", digits_run, "--html", "page.html", "--abstain", "0.8")
+    assert result.code == 0, result.err
+    page = Path("page.html").read_text()
+    assert "80\N{NARROW NO-BREAK SPACE}%</th>" in page
+    assert "99.5\N{NARROW NO-BREAK SPACE}%</th>" not in page
+
+
+def test_a_share_that_nobody_can_have_is_refused(loupe_command, digits_run):
+    result = loupe_command("evaluate", digits_run, "--abstain", "99.9")
+    assert result.code == 2
+    assert "0.999 for 99.9 %" in result.err
+
+
+def test_a_model_of_before_knows_no_thresholds(loupe_command):
+    shipped = Path(loupe.__file__).parent / "pretrained" / "mnist.onnx"
+    result = loupe_command("evaluate", shipped, "--data", "digits", "--abstain", "0.9")
+    assert result.code == 2
+    assert "no thresholds" in result.err

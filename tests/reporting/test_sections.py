@@ -13,7 +13,8 @@ from loupe.data.finding import Finding
 from loupe.errors import Fault
 from loupe.examination.mistakes import confused_pairs, mistakes
 from loupe.reporting.report import SECTIONS
-from loupe.reporting.sections_classes import calibration, classes
+from loupe.reporting.sections_certainty import calibration
+from loupe.reporting.sections_classes import classes
 from loupe.reporting.sections_confusion import MOST_CLASSES, confusion
 from loupe.reporting.sections_data import data
 from loupe.reporting.sections_mistakes import gallery, pairs

@@ -30,6 +30,7 @@ def evaluate(
         typer.Option(metavar="DIR", help="Write evaluation.json and predictions.csv there."),
     ] = None,
     target: options.Target = None,
+    abstain: options.Abstain = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -37,6 +38,7 @@ def evaluate(
 
     Each look at test images is entered in runs/ledger.jsonl.
     """
+    from loupe.cli.certainty import print_abstention, require_thresholds, shares
     from loupe.cli.result import print_evaluation, print_targets
     from loupe.cli.targets import judge, parse_targets
     from loupe.examination.evaluation import write_evaluation
@@ -44,6 +46,9 @@ def evaluate(
     screen, targets = Screen(json, quiet), parse_targets(target or ())
     run = None if model.suffix == ".onnx" else loupe.open_run(model)
     classifier = run.classifier if run else loupe.load(model)
+    wanted = shares(abstain)
+    if abstain is not None:
+        require_thresholds(classifier)
     if out is not None:
         _refuse_to_overwrite(out)
         require_writable(out)
@@ -52,12 +57,14 @@ def evaluate(
     reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
     dataset = _read(run, classifier, data, reading, screen)
     dataset = _divided(dataset, classifier, split, screen)
-    evaluation = loupe.evaluate(classifier, dataset, split=split)
+    evaluation = loupe.evaluate(classifier, dataset, split=split, abstain=wanted)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_evaluation(out, evaluation)
     _print_metrics(evaluation, screen)
     print_evaluation(evaluation, screen)
+    if abstain is not None:
+        print_abstention(evaluation, screen)
     met = print_targets(targets, evaluation, screen)
     screen.emit({**evaluation.to_dict(), "targets": judge(targets, evaluation)})
     raise typer.Exit(int(not met))

@@ -17,6 +17,7 @@ from loupe.errors import RunError
 def report(
     run: options.Run,
     data: options.OtherData = None,
+    abstain: options.Abstain = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -39,23 +40,29 @@ def report(
     recipe = opened.recipe
     dataset = read_again(opened, data, screen, instead="--data")
     dataset = hold_out_validation(dataset, recipe.validation, recipe.seed)
-    evaluation = _recalled(opened, dataset)
+    evaluation = _recalled(opened, dataset, abstain)
     findings = loupe.check(dataset)
     path = loupe.write_report(opened, evaluation, dataset=dataset, findings=findings, path=html)
     screen.say(f"report  {path}")
     screen.emit({"report": str(path), "split": evaluation.split})
 
 
-def _recalled(run: "loupe.Run", dataset: "loupe.Dataset") -> "loupe.Evaluation":
+def _recalled(
+    run: "loupe.Run", dataset: "loupe.Dataset", abstain: float | None
+) -> "loupe.Evaluation":
     """Make the run's evaluation again, image by image, without counting it as a look.
 
     Raises:
         RunError: the images are not those that were evaluated.
     """
+    from loupe.cli.certainty import shares
+
     stored = run.evaluation
+    wanted = shares(abstain, stored)
+    split = "validation" if stored is None else stored["split"]
+    evaluation = loupe.evaluate(run.classifier, dataset, split=split, ledger=None, abstain=wanted)
     if stored is None:
-        return loupe.evaluate(run.classifier, dataset, split="validation", ledger=None)
-    evaluation = loupe.evaluate(run.classifier, dataset, split=stored["split"], ledger=None)
+        return evaluation
     if evaluation.data_fingerprint != stored["data_fingerprint"]:
         raise RunError(
             f"{run.folder} was evaluated on other {stored['split']} images of {stored['data']} "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import loupe
+from loupe.cli.certainty import print_abstention, shares
 from loupe.cli.screen import Screen
 from loupe.cli.targets import Target, judge, sentence
 from loupe.data.dataset import Dataset, Split
@@ -20,7 +21,13 @@ NEXT_RECIPE = {"fast": "balanced", "balanced": "best"}
 
 
 def conclude(
-    run: Run, dataset: Dataset, targets: Sequence[Target], *, use_test: bool, screen: Screen
+    run: Run,
+    dataset: Dataset,
+    targets: Sequence[Target],
+    *,
+    use_test: bool,
+    screen: Screen,
+    abstain: float | None = None,
 ) -> int:
     """Measure a finished run, write what belongs into its folder, and print the result.
 
@@ -30,7 +37,7 @@ def conclude(
     interrupted = bool(run.environment.get("interrupted"))
     dataset = hold_out_validation(dataset, run.recipe.validation, run.recipe.seed)
     split = _measured_split(dataset, use_test and not interrupted)
-    evaluation = loupe.evaluate(run.classifier, dataset, split=split)
+    evaluation = loupe.evaluate(run.classifier, dataset, split=split, abstain=shares(abstain))
     write_evaluation(run.folder, evaluation)
     report = loupe.write_report(run, evaluation, dataset=dataset, findings=loupe.check(dataset))
     if interrupted:
@@ -40,6 +47,8 @@ def conclude(
             f"loupe train --resume {run.folder}"
         )
     print_evaluation(evaluation, screen)
+    if abstain is not None:
+        print_abstention(evaluation, screen)
     screen.say(*_paths(run, report), *_next_steps(run, report))
     met = print_targets(targets, evaluation, screen)
     screen.emit({"event": "finished", **_as_json(run, report, evaluation, targets)})

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
-from scipy.special import bdtr, betaincinv
 
 from loupe.arrays import Labels, Probabilities
 from loupe.errors import LoupeError
@@ -31,6 +30,7 @@ from loupe.examination.intervals import wilson
 
 WANTED = (0.99, 0.995, 0.999)  # shares of right answers, unless others are asked for
 CONFIDENCE = 0.95  # of a promise
+BISECTIONS = 50  # halve the bracket of a bound: to 1e-15
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,21 @@ def needed(wanted: float, confidence: float = CONFIDENCE) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(wanted))
 
 
+def at_most(wrong: int, n: int, rate: float) -> float:
+    """Find the chance of at most so many mistakes in n images, each wrong with the same rate.
+
+    Example:
+        >>> round(at_most(1, 10, 0.1), 4)
+        0.7361
+    """
+    each = np.arange(1, wrong + 1)
+    ways = np.cumsum(np.log(n - each + 1) - np.log(each))
+    counts = np.arange(wrong + 1)
+    logarithms = np.concatenate([[0.0], ways])
+    logarithms += counts * math.log(rate) + (n - counts) * math.log1p(-rate)
+    return float(min(np.exp(logarithms).sum(), 1.0))
+
+
 def promise(kept: int, wrong: int, confidence: float = CONFIDENCE) -> float:
     """Find the share of right answers that so many images promise: Clopper and Pearson's bound.
 
@@ -172,7 +187,12 @@ def promise(kept: int, wrong: int, confidence: float = CONFIDENCE) -> float:
     """
     if wrong >= kept:
         return 0.0
-    return float(1 - betaincinv(wrong + 1, kept - wrong, confidence))
+    low, high = wrong / kept, 1.0
+    for _ in range(BISECTIONS):
+        rate = (low + high) / 2
+        too_likely = at_most(wrong, kept, rate) > 1 - confidence
+        low, high = (rate, high) if too_likely else (low, rate)
+    return 1 - high
 
 
 def choose(found: Sequence[Step], wanted: float, confidence: float = CONFIDENCE) -> Rule:
@@ -198,7 +218,7 @@ def choose(found: Sequence[Step], wanted: float, confidence: float = CONFIDENCE)
         if step.kept < least:
             continue
         # The chance of so few mistakes, were the share just short of the wanted one.
-        if bdtr(step.wrong, max(step.first, least), 1 - wanted) > 1 - confidence:
+        if at_most(step.wrong, max(step.first, least), 1 - wanted) > 1 - confidence:
             break
         promised = step
     chosen = promised or observed

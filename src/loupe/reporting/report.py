@@ -14,7 +14,8 @@ from loupe.examination.evaluation import Evaluation
 from loupe.files import write_text
 from loupe.reporting.html import Section, page
 from loupe.reporting.samples import wall
-from loupe.reporting.sections_classes import calibration, classes, weakest
+from loupe.reporting.sections_certainty import calibration, certainty
+from loupe.reporting.sections_classes import classes, weakest
 from loupe.reporting.sections_confusion import confusion
 from loupe.reporting.sections_data import data
 from loupe.reporting.sections_mistakes import gallery, pairs
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Run, Evaluation], Section]] = {
     "pairs": pairs,
     "data": data,
     "calibration": calibration,
+    "certainty": certainty,
     "recipe": recipe,
 }
 

@@ -1,13 +1,12 @@
-"""The sections on classes and on calibration: how far the figures can be trusted, one by one."""
+"""The section on classes: how far the figures of each can be trusted."""
 
 from dataclasses import asdict
 
-from loupe.examination.calibration import ReliabilityBin, reliability
 from loupe.examination.evaluation import Evaluation
 from loupe.examination.metrics import PerClass
-from loupe.reporting.figures import nice_step, reliability_diagram, whisker
+from loupe.reporting.figures import nice_step, whisker
 from loupe.reporting.html import Section, render
-from loupe.reporting.words import percent, points
+from loupe.reporting.words import percent
 from loupe.runs.run import Run
 
 
@@ -42,21 +41,6 @@ def weakest(evaluation: Evaluation) -> PerClass:
     return min(present, key=lambda row: row.recall)
 
 
-def calibration(run: Run, evaluation: Evaluation) -> Section:
-    """Draw how often the model is right when it is so and so sure."""
-    bins = reliability(evaluation.labels, evaluation.probabilities)
-    error = evaluation.metrics["calibration_error"]
-    html = render(
-        "section_calibration.html.j2",
-        diagram=reliability_diagram(bins),
-        sentence=_calibration_sentence(bins),
-        error=error,
-        bins=bins,
-    )
-    headline = f"Its probabilities are off by {points(error.value)} on average"
-    return Section("calibration", "Calibration", headline, html)
-
-
 def _floor(rows: tuple[PerClass, ...]) -> float:
     """Start the scale of the intervals a round step below the lowest."""
     lowest = min(min(row.recall_low, row.precision_low) for row in rows)
@@ -69,21 +53,3 @@ def _weakest_sentence(evaluation: Evaluation) -> str:
     if row.recall == 1:
         return "Every image of every class was recognised"
     return f"Weakest is {row.name}: {percent(row.recall, row.n)} of its images are recognised"
-
-
-def _calibration_sentence(bins: tuple[ReliabilityBin, ...]) -> str:
-    """Say what the fullest bin says, and whether that lies inside its interval."""
-    fullest = max(bins, key=lambda bin_: bin_.n)
-    said = (
-        f"Of the {fullest.n:,} images that it was surest about "
-        if fullest is bins[-1]
-        else f"Of the {fullest.n:,} images in its most frequent range of confidence "
-    )
-    honest = fullest.accuracy_low <= fullest.confidence <= fullest.accuracy_high
-    judged = "as it claims" if honest else (
-        "less than it claims" if fullest.confidence > fullest.accuracy else "more than it claims"
-    )  # fmt: skip
-    return (
-        f"{said}({percent(fullest.confidence)} on average), {percent(fullest.accuracy)} are "
-        f"right: {judged}."
-    )
