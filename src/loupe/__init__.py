@@ -32,6 +32,7 @@ _HOMES = {
     "evaluate": "loupe.examination.evaluation",
     "examine": "loupe.studies.examine",
     "from_arrays": "loupe.data.read",
+    "generate": "loupe.generation.generate",
     "list_runs": "loupe.runs.run",
     "load": "loupe.classifier.classifier",
     "open_run": "loupe.runs.run",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from loupe.examination.evaluation import Evaluation as Evaluation
     from loupe.examination.evaluation import evaluate as evaluate
     from loupe.examination.labels import LabelExamination as LabelExamination
+    from loupe.generation.generate import generate as generate
     from loupe.reading.predict import predict as predict
     from loupe.reading.reading import Glyph as Glyph
     from loupe.reading.reading import Reading as Reading
@@ -78,7 +80,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "resume", "examine"):
+    if name in ("train", "resume", "examine", "generate"):
         from loupe.errors import require
         from loupe.threads import wait_briefly
 
