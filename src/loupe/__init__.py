@@ -41,6 +41,7 @@ _HOMES = {
     "recipe": "loupe.recipes.named",
     "resume": "loupe.training.train",
     "train": "loupe.training.train",
+    "tune": "loupe.studies.tuning",
     "write_page": "loupe.reporting.pages",
     "write_report": "loupe.reporting.report",
 }
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from loupe.runs.run import list_runs as list_runs
     from loupe.runs.run import open_run as open_run
     from loupe.studies.examine import examine as examine
+    from loupe.studies.tuning import tune as tune
     from loupe.training.train import resume as resume
     from loupe.training.train import train as train
 
@@ -80,7 +82,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "resume", "examine", "generate"):
+    if name in ("train", "resume", "tune", "examine", "generate"):
         from loupe.errors import require
         from loupe.threads import wait_briefly
 

@@ -79,6 +79,7 @@ EXTRA_OF_MODULE = {
     "onnx": "train",
     "safetensors": "train",
     "pyarrow": "parquet",
+    "optuna": "tune",
     "cleanlab": "labels",
 }
 

@@ -146,12 +146,14 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             values = validate_data(self, X, reset=False)
         shaped = _shaped(values, self.image_shape_)
         given = self.classifier_.predict(to_levels(shaped, self.levels_)).astype(np.float64)
-        return given / given.sum(axis=1, keepdims=True)  # float32 sums to 1 within 1e-7 only
+        rows: np.ndarray = given / given.sum(axis=1, keepdims=True)  # float32: 1 within 1e-7 only
+        return rows
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the most probable label of each image."""
         guesses = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_)[guesses]
+        labels: np.ndarray = self.classes_[guesses]
+        return labels
 
     @property
     def classifier_(self) -> Classifier:

@@ -1,0 +1,166 @@
+"""The journal of a search: Optuna's, as a file in the study's folder.
+
+Any number of processes append to it; a line that a killed one left half written is passed over.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from loupe.errors import require
+from loupe.recipes.recipe import Recipe
+from loupe.studies.lock import locked
+from loupe.studies.space import Choice, Domain, Range, Space, Value
+from loupe.studies.trials import Trial, record_of, trial_of
+
+JOURNAL_FILE, LOCKS, RECORD = "journal.log", "locks", "record"
+RUNGS = 100  # steps of a whole training, as the pruner counts them
+FIRST_RUNG = 25  # of them: the first look at a trial, then at twice as much
+STARTUP = 10  # trials at random before the sampler has an opinion
+MOST_KILLED = 2  # a trial that ends its process twice is not tried again
+
+# How a trial asks for a value of each kind of domain.
+SUGGEST: dict[type[Domain], Callable[[Any, str, Any], Value]] = {
+    Choice: lambda trial, name, domain: trial.suggest_categorical(name, domain.values),
+    Range: lambda trial, name, domain: (
+        trial.suggest_int(name, domain.low, domain.high, log=domain.log)
+        if domain.is_whole
+        else trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+    ),
+}
+
+
+class Journal:
+    """The trials of a study, and what to try next.
+
+    Sampler: the tree-structured Parzen estimator (Bergstra et al. 2011), all settings together.
+    Pruner: asynchronous successive halving (Li et al. 2020, arXiv:1810.05934), by halves.
+    """
+
+    def __init__(self, folder: Path, space: Space) -> None:
+        require("optuna", "loupe tune")
+        import optuna
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.folder, self.space = folder, space
+        backend = JournalFileBackend(str(folder / JOURNAL_FILE))
+        with locked(folder / LOCKS / "study"):
+            self.study = optuna.create_study(
+                study_name=space.name,
+                storage=optuna.storages.JournalStorage(backend),
+                direction="maximize",
+                load_if_exists=True,
+                pruner=optuna.pruners.SuccessiveHalvingPruner(
+                    min_resource=FIRST_RUNG, reduction_factor=2
+                ),
+            )
+            self._free_what_was_killed()
+            self.study.sampler = optuna.samplers.TPESampler(
+                seed=self._seed(), multivariate=True, n_startup_trials=STARTUP
+            )
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Give all trials, in the order in which they began."""
+        return tuple(
+            trial_of(each.number, each.params, each.user_attrs.get(RECORD), each.state.is_finished())
+            for each in self.study.get_trials(deepcopy=False)
+        )
+
+    def begin(self) -> "OpenTrial":
+        """Begin the next trial; it belongs to this process."""
+        with locked(self.folder / LOCKS / "study"):
+            asked = self.study.ask()
+            chosen = {
+                name: SUGGEST[type(domain)](asked, name, domain)
+                for name, domain in self.space.domains().items()
+            }
+            lock = locked(self._lock(asked.number), wait=False)
+            lock.__enter__()
+        return OpenTrial(self, asked, Trial(asked.number, chosen), lock)
+
+    def importance(self) -> dict[str, float]:
+        """Give how much of the differences in accuracy each setting explains, the largest first.
+
+        By fANOVA (Hutter, Hoos and Leyton-Brown 2014), over the finished trials; empty where they
+        are too few, or all the same.
+        """
+        import optuna
+
+        finished = [trial for trial in self.trials() if trial.is_finished]
+        if len(finished) < STARTUP or len({t.accuracy for t in finished}) < 2:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(self.study, evaluator=evaluator)
+        return {name: float(share) for name, share in found.items()}
+
+    def _seed(self) -> int:
+        """Seed of the sampler: other in each process that works on the study."""
+        trials = self.trials()
+        alone = all(trial.outcome != "running" for trial in trials)
+        return len(trials) + (0 if alone else os.getpid())
+
+    def _free_what_was_killed(self) -> None:
+        """Close the trials whose process is gone, and put them in the queue once more."""
+        import optuna
+
+        killed: list[dict[str, Value]] = []
+        for each in self.study.get_trials(deepcopy=False):
+            if each.state == optuna.trial.TrialState.FAIL and RECORD not in each.user_attrs:
+                killed.append(each.params)
+        for each in self._abandoned():
+            self.study.tell(each.number, state=optuna.trial.TrialState.FAIL)
+            killed.append(each.params)
+            if each.params and killed.count(each.params) < MOST_KILLED:
+                self.study.enqueue_trial(each.params)
+
+    def _abandoned(self) -> Iterator[Any]:
+        import optuna
+
+        for each in self.study.get_trials(deepcopy=False):
+            if each.state == optuna.trial.TrialState.RUNNING:
+                with locked(self._lock(each.number), wait=False) as free:
+                    if free:
+                        yield each
+
+    def _lock(self, number: int) -> Path:
+        return self.folder / LOCKS / f"{number:04d}"
+
+
+class OpenTrial:
+    """A trial that this process is training."""
+
+    def __init__(self, journal: Journal, asked: Any, trial: Trial, lock: Any) -> None:
+        self.trial = trial
+        self._journal, self._asked, self._lock = journal, asked, lock
+
+    def recipe(self, base: Recipe) -> Recipe:
+        """Give its recipe."""
+        return self._journal.space.recipe(self.trial.chosen, base)
+
+    def is_behind(self, accuracy: float, share: float) -> bool:
+        """Report an accuracy on the way; say whether others were better at this point."""
+        self._asked.report(accuracy, max(1, round(RUNGS * share)))
+        return bool(self._asked.should_prune())
+
+    def end(self, trial: Trial) -> None:
+        """Enter what became of it.
+
+        A recipe that diverges or does not fit counts as worse than all others, so that the search
+        turns elsewhere; one that was cut off by the clock or by Ctrl-C says nothing.
+        """
+        from optuna.trial import TrialState
+
+        self._asked.set_user_attr(RECORD, record_of(trial))
+        if trial.is_finished:
+            self._journal.study.tell(self._asked, trial.accuracy)
+        else:
+            is_telling = trial.outcome not in ("out of time", "interrupted")
+            state = TrialState.PRUNED if is_telling else TrialState.FAIL
+            self._journal.study.tell(self._asked, state=state)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._lock.__exit__(None, None, None)

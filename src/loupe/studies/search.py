@@ -1,0 +1,181 @@
+"""A `Search`: what `tune` found, read from the study's folder; and what its images were."""
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loupe.data.dataset import Dataset
+from loupe.data.split import hold_out_validation, seal_test
+from loupe.examination.paired import SIGNIFICANT, Difference
+from loupe.recipes.recipe import Recipe
+from loupe.studies.folds import learning_images
+from loupe.studies.space import Space
+from loupe.studies.trials import Trial, best_of
+
+STUDY_FILE, BEST_FILE, RESULT_FILE, PAGE_FILE = "study.json", "best.toml", "result.json", "tune.html"
+STUDIES = Path("studies")  # where studies go unless told otherwise
+ENOUGH_KEPT, LEAST_SHARE, MOST_SHARE = 2500, 1 / 12, 0.2
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The accuracy of one model on the images that were kept from the search.
+
+    Attributes:
+        accuracy: share of them that it reads rightly.
+        low: lower end of its 95 % interval (Wilson).
+        high: upper end.
+        n: how many they are.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What a search has found so far.
+
+    Attributes:
+        folder: of the study.
+        space: what was searched.
+        data: name, fingerprint and counts of the images, as in `study.json`.
+        base: the recipe that the best one has to beat, as trial; not one of the study's trials.
+        base_recipe: the same as a recipe, settled for the data.
+        trials: in the order in which they began.
+        importance: share of the differences that each setting explains; empty if too few.
+        best_kept: the best trial's model on the images that were kept from the search.
+        difference: the best recipe less the base on these images, both trained once more with
+            another seed; None if there was no time for it.
+        confirmed: these two models, the base first.
+        interrupted: whether Ctrl-C ended it.
+    """
+
+    folder: Path
+    space: Space
+    data: dict[str, Any]
+    base: Trial
+    base_recipe: Recipe
+    trials: tuple[Trial, ...] = ()
+    importance: dict[str, float] = field(default_factory=dict)
+    best_kept: Reading | None = None
+    difference: Difference | None = None
+    confirmed: tuple[Reading, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Trial | None:
+        """The best finished trial."""
+        return best_of(self.trials)
+
+    @property
+    def optimism(self) -> float | None:
+        """How far the best figure, which was chosen for being high, exceeds the kept images'."""
+        if self.best is None or self.best_kept is None:
+            return None
+        return self.best.accuracy - self.best_kept.accuracy
+
+    @property
+    def best_recipe(self) -> Recipe | None:
+        """The best trial's recipe, for training on all images: named after the data."""
+        if self.best is None:
+            return None
+        found = self.space.recipe(self.best.chosen, self.base_recipe)
+        return replace(found, name=f"{self.data['name']}-tuned")
+
+    @property
+    def is_better(self) -> bool | None:
+        """Whether the best recipe is really better than the base; None if that was not measured."""
+        if self.difference is None:
+            return None
+        return self.difference.value > 0 and self.difference.p < SIGNIFICANT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain values, for `result.json` and `--json`."""
+        return {
+            "folder": str(self.folder),
+            "space": self.space.name,
+            "data": self.data,
+            "trials": [trial.to_dict() for trial in self.trials],
+            "base": self.base.to_dict(),
+            "best": self.best.number if self.best else None,
+            "importance": self.importance,
+            "best_kept": asdict(self.best_kept) if self.best_kept else None,
+            "optimism": self.optimism,
+            "difference": asdict(self.difference) if self.difference else None,
+            "confirmed": [asdict(each) for each in self.confirmed],
+            "is_better": self.is_better,
+            "interrupted": self.interrupted,
+        }
+
+
+def divide(dataset: Dataset) -> Dataset:
+    """Divide the learning images of a data set for a search; its test images are left out.
+
+    Returns:
+        A data set whose validation images choose the best trial, and whose "test" images are those
+        kept from the search. Both are a twelfth of all, or up to a fifth where that is under 2,500.
+
+    Example:
+        >>> import loupe
+        >>> divided = divide(loupe.read("digits"))
+        >>> len(divided.train), len(divided.validation), len(divided.test)
+        (864, 287, 287)
+    """
+    pool = learning_images(dataset)
+    share = min(MOST_SHARE, max(LEAST_SHARE, ENOUGH_KEPT / max(1, len(pool))))
+    kept = seal_test(pool, share)
+    divided = hold_out_validation(kept, share / (1 - share), seed=0)
+    return replace(divided, notes=())
+
+
+def sentences(search: Search) -> list[str]:
+    """Say what a search has found, and what to do with it, in plain sentences."""
+    best, base = search.best, search.base
+    if best is None:
+        return ["No trial was trained to its end: give the search more time, or a smaller space."]
+    n = search.data["counts"]["validation"]
+    said = [
+        f"{best.name} is the best of {len(search.trials)} trials: {best.accuracy:.2%} on the "
+        f"{n:,} validation images that chose it; {base.chosen['recipe']} has {base.accuracy:.2%}."
+    ]
+    if search.best_kept is not None and search.optimism is not None:
+        kept = search.best_kept
+        word = "optimistic" if search.optimism >= 0 else "pessimistic"
+        said.append(
+            f"On {kept.n:,} images that were kept from the search it has {kept.accuracy:.2%} "
+            f"({kept.low:.2%} to {kept.high:.2%}): the best figure is "
+            f"{abs(100 * search.optimism):.2f} points {word}."
+        )
+    return [*said, _verdict(search)]
+
+
+def _verdict(search: Search) -> str:
+    found, base = search.difference, search.base.chosen["recipe"]
+    if found is None:
+        return (
+            f"Whether it is really better than {base} was not measured: there was no time left to "
+            "train both once more with another seed. Give the study more minutes: it goes on."
+        )
+    figures = (
+        f"{100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f}), "
+        f"p = {found.p:.2g} (McNemar)"
+    )
+    again = f"Both trained once more with another seed, and read on the {found.n:,} kept images: "
+    if search.is_better:
+        return f"{again}it is really better than {base}, by {figures}."
+    if found.value < 0 and found.p < SIGNIFICANT:
+        return f"{again}it is worse than {base}, by {figures}. Keep {base}."
+    return (
+        f"{again}no real difference to {base} was found: {figures}. Keep {base}, or search longer."
+    )
+
+
+def rightly_read(guesses: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Say of each image whether its guess is its label."""
+    right: np.ndarray = guesses == dataset.labels
+    return right

@@ -1,0 +1,332 @@
+"""`tune`: search for a better recipe, in a study that can be killed and goes on."""
+
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loupe import __version__
+from loupe.classifier.classifier import Classifier
+from loupe.data.dataset import Dataset, require_dataset
+from loupe.errors import RecipeError, RunError
+from loupe.examination.intervals import wilson
+from loupe.examination.paired import difference
+from loupe.files import write_json, write_text
+from loupe.recipes.named import settled
+from loupe.recipes.recipe import Recipe, to_toml
+from loupe.runs.run import MODEL_FILE, open_run
+from loupe.studies.attempt import Watcher, attempt, drop_model, trained, validation_accuracy
+from loupe.studies.journal import LOCKS, Journal
+from loupe.studies.lock import locked
+from loupe.studies.search import (
+    BEST_FILE,
+    RESULT_FILE,
+    STUDIES,
+    STUDY_FILE,
+    Reading,
+    Search,
+    divide,
+    rightly_read,
+)
+from loupe.studies.space import Space, as_values, find_space, space_of
+from loupe.studies.trials import Trial, best_of
+
+DEFAULT_SPACE = "small"
+TRIALS, BASE, CONFIRMED = "trials", "base", "confirmed"
+OTHER_SEED = 1_000_003  # added to the recipe's, to train the best and the base once more
+OVERHEAD = 1.3  # of training seconds: validation, export, and what differs between two times
+
+WatchTrial = Callable[[Trial], None]
+
+
+class Ended(Exception):
+    """Ctrl-C, or the clock, while something else than a trial was trained."""
+
+
+def tune(
+    dataset: Dataset,
+    space: Space | str = DEFAULT_SPACE,
+    *,
+    minutes: float = 20.0,
+    trials: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    no_slower: bool = False,
+    watch: WatchTrial | None = None,
+) -> Search:
+    """Search for a recipe that is better than the space's base; test images are not looked at.
+
+    Of the training and validation images a part chooses the best trial, and another part is kept
+    from the search: it tells how optimistic the best figure is, and whether the best recipe is
+    really better than the base. A study goes on where it was, and several processes may work on it.
+
+    Args:
+        dataset: what the recipe is for.
+        space: a `Space`, the name of one, or a TOML file.
+        minutes: for all of it; the last of them for the comparison with the base.
+        trials: at most so many in this call.
+        out: the study's folder; default: `studies/<data>-<space>`.
+        no_slower: only recipes that train in no more time than the base.
+        watch: called with each trial when it has ended.
+
+    Returns:
+        The search; its folder holds `best.toml`, which `loupe train --recipe` takes.
+
+    Raises:
+        RecipeError: the space makes no sense.
+        RunError: the folder holds a study of other data, or of another space.
+        DataError: too few images to divide.
+        MissingExtraError: Optuna is not installed.
+    """
+    require_dataset(dataset)
+    space = find_space(space) if isinstance(space, str) else space
+    if not minutes > 0 or (trials is not None and trials < 1):
+        raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
+    deadline = time.monotonic() + 60 * minutes
+    folder = Path(out) if out is not None else STUDIES / _plain(f"{dataset.name}-{space.name}")
+    divided = divide(dataset)
+    facts = _facts(divided, space, no_slower)
+    _open_study(folder, facts)
+    journal = Journal(folder, space)
+    return _Tuning(folder, space, divided, journal, facts, no_slower, deadline, watch).run(trials)
+
+
+class _Tuning:
+    """A search at work in this process."""
+
+    def __init__(
+        self,
+        folder: Path,
+        space: Space,
+        dataset: Dataset,
+        journal: Journal,
+        facts: dict[str, Any],
+        no_slower: bool,
+        deadline: float,
+        watch: WatchTrial | None,
+    ) -> None:
+        self.folder, self.space, self.dataset, self.journal = folder, space, dataset, journal
+        self.facts, self.no_slower, self.deadline, self.watch = facts, no_slower, deadline, watch
+        self.base_recipe = settled(space.base, dataset)
+        self.interrupted = False
+
+    def run(self, most: int | None) -> Search:
+        """Train the base, then trials until the time is over, then compare the best with it."""
+        base = Trial(-1, {"recipe": self.space.base.name})
+        try:
+            base = self._train_base(base)
+            self._search(base, most)
+        except (KeyboardInterrupt, Ended):
+            self.interrupted = True
+        search = Search(
+            self.folder,
+            self.space,
+            self.facts["data"],
+            base,
+            self.base_recipe,
+            self.journal.trials(),
+            interrupted=self.interrupted,
+        )
+        return self._concluded(search)
+
+    def _train_base(self, base: Trial) -> Trial:
+        """Train the recipe that is to be beaten, once for the whole study."""
+        watcher = Watcher(self.base_recipe.members, deadline=self.deadline)
+        with locked(self.folder / LOCKS / BASE):
+            run = self._trained(self.base_recipe, self.folder / BASE, watcher)
+        return replace(
+            base,
+            outcome="finished",
+            accuracy=validation_accuracy(run),
+            curve=tuple(row.val_accuracy for row in run.history),
+            seconds=run.environment["seconds"]["training"],
+            share=1.0,
+        )
+
+    def _search(self, base: Trial, most: int | None) -> None:
+        count = 0
+        while most is None or count < most:
+            deadline = self.deadline - self._reserve(base)
+            if time.monotonic() >= deadline and count:
+                return
+            opened = self.journal.begin()
+            recipe = replace(opened.recipe(self.base_recipe), name=opened.trial.name)
+            watcher = Watcher(
+                recipe.members,
+                deadline=deadline,
+                most_seconds=base.seconds if self.no_slower else math.inf,
+                is_behind=opened.is_behind,
+            )
+            try:
+                trial = attempt(
+                    opened.trial, recipe, self.dataset, self._place(opened.trial), watcher
+                )
+            except BaseException:
+                opened.close()  # as if it had been killed: the next process tries it again
+                raise
+            opened.end(trial)
+            self._keep_one_model()
+            count += 1
+            if self.watch:
+                self.watch(trial)
+            if trial.outcome in ("interrupted", "out of time"):
+                self.interrupted = trial.outcome == "interrupted"
+                return
+
+    def _concluded(self, search: Search) -> Search:
+        """Read the kept images: with the best trial's model, and with two of another seed."""
+        if search.best is not None:
+            search = replace(
+                search,
+                importance=self.journal.importance(),
+                best_kept=self._best_kept(search.best),
+            )
+            if not self.interrupted:
+                search = self._compared(search)
+            recipe = search.best_recipe
+            assert recipe is not None
+            write_text(self.folder / BEST_FILE, to_toml(recipe))
+        write_json(self.folder / RESULT_FILE, search.to_dict())
+        return search
+
+    def _compared(self, search: Search) -> Search:
+        """Train base and best once more with another seed, and compare them on the kept images.
+
+        The best trial was chosen for its figure, and luck is part of that: it is not to count.
+        """
+        assert search.best is not None
+        best = self.space.recipe(search.best.chosen, self.base_recipe)
+        right = []
+        try:
+            for name, recipe in ((BASE, self.base_recipe), (search.best.name, best)):
+                other = replace(recipe, name=name, seed=recipe.seed + OTHER_SEED)
+                watcher = Watcher(recipe.members, deadline=self.deadline)
+                with locked(self.folder / LOCKS / f"{CONFIRMED}-{name}"):
+                    run = self._trained(other, self.folder / CONFIRMED / name, watcher)
+                right.append(self._right(run.classifier))
+        except (KeyboardInterrupt, Ended):
+            return search
+        return replace(
+            search,
+            confirmed=tuple(map(_reading, right)),
+            difference=difference(right[1], right[0]),
+        )
+
+    def _trained(self, recipe: Recipe, folder: Path, watcher: Watcher) -> Any:
+        from loupe.studies.attempt import Cut
+
+        try:
+            run = trained(recipe, self.dataset, folder, watcher)
+        except Cut as cut:
+            raise Ended from cut
+        if run.environment["interrupted"]:
+            self.interrupted = True
+            raise Ended
+        return run
+
+    def _best_kept(self, best: Trial) -> Reading | None:
+        model = self._place(best) / MODEL_FILE
+        if not model.exists():  # another process has found a better one since
+            return None
+        return _reading(self._right(open_run(model.parent).classifier))
+
+    def _right(self, classifier: Classifier) -> np.ndarray:
+        kept = self.dataset.test
+        return rightly_read(classifier.predict(kept.images).argmax(axis=1), kept)
+
+    def _reserve(self, base: Trial) -> float:
+        """Seconds to keep for training the base and the best once more."""
+        best = best_of(self.journal.trials())
+        return OVERHEAD * (base.seconds + (best.seconds if best else base.seconds))
+
+    def _keep_one_model(self) -> None:
+        trials = self.journal.trials()
+        best = best_of(trials)
+        for trial in trials:
+            if best is not None and trial.number != best.number:
+                drop_model(self._place(trial))
+
+    def _place(self, trial: Trial) -> Path:
+        return self.folder / TRIALS / trial.name
+
+
+def _reading(right: np.ndarray) -> Reading:
+    interval = wilson(int(right.sum()), len(right))
+    return Reading(float(right.mean()), interval.low, interval.high, len(right))
+
+
+def _facts(divided: Dataset, space: Space, no_slower: bool) -> dict[str, Any]:
+    counts = {
+        "train": len(divided.train),
+        "validation": len(divided.validation),
+        "kept": len(divided.test),
+    }
+    return {
+        "loupe": __version__,
+        "space": as_values(space),
+        "no_slower": no_slower,
+        "data": {
+            "name": divided.name,
+            "origin": divided.origin,
+            "fingerprint": divided.fingerprint,
+            "image_shape": list(divided.image_shape),
+            "counts": counts,
+        },
+    }
+
+
+def _open_study(folder: Path, facts: dict[str, Any]) -> None:
+    """Begin a study in a folder, or make sure that it is the same one.
+
+    Raises:
+        RunError: the folder holds something else.
+    """
+    path = folder / STUDY_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / LOCKS / "study"):
+            if not path.exists():
+                if any(each.name != LOCKS for each in folder.iterdir()):
+                    raise RunError(
+                        f"{folder} holds something that is no study, and nothing is overwritten: "
+                        "name another folder with --out."
+                    )
+                write_json(path, facts)
+                return
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"The study {folder} cannot be read or made: {error}.") from error
+    _refuse_another(folder, known, facts)
+
+
+def _refuse_another(folder: Path, known: dict[str, Any], facts: dict[str, Any]) -> None:
+    if known["data"]["fingerprint"] != facts["data"]["fingerprint"]:
+        raise RunError(
+            f"{folder} is a study of {known['data']['name']} "
+            f"({known['data']['fingerprint'][:12]}…), and these are other images or labels: "
+            f"{facts['data']['name']} ({facts['data']['fingerprint'][:12]}…). Name another folder "
+            "with --out."
+        )
+    if space_of(known["space"]) != space_of(facts["space"]):
+        raise RunError(
+            f"{folder} is a study of another space ('{known['space']['name']}' as it was then). "
+            "Name another folder with --out, or give the space that it began with."
+        )
+    if known["no_slower"] != facts["no_slower"]:
+        raise RunError(
+            f"{folder} was begun {'with' if known['no_slower'] else 'without'} --no-slower, and "
+            "its trials were judged by that. Go on as it was begun, or name another folder."
+        )
+
+
+def _plain(name: str) -> str:
+    """A name that any file system takes."""
+    return re.sub(r"[^\w.]+", "-", name).strip("-.") or "study"
