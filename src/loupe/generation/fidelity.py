@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from loupe.arrays import Distances, Images, Labels
 from loupe.classifier.classifier import Classifier
@@ -12,11 +12,13 @@ from loupe.data.dataset import Dataset
 
 Rows = Float[np.ndarray, "n d"]  # an image, or its features, as a row of numbers
 Others = Float[np.ndarray, "m d"]
+Learnt = Float[np.ndarray, "t d"]
 
 _BLOCK = 512  # rows compared with all others at a time
 COMPARED = 2_000  # generated, and held-out, images that are measured
 LEARNT = 60_000  # training images that they are compared with
 NEAR = 0.01  # of the held-out images: those that lie nearest to a training image
+COPIED = 0.05  # of the generated images lie as near: then some of them may be copies
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Nearness:
         return asdict(self)
 
 
-def nearness(generated: Rows, held_out: Others, training: Rows) -> Nearness:
+def nearness(generated: Rows, held_out: Others, training: Learnt) -> Nearness:
     """Compare generated with held-out images by their distance to the nearest training image.
 
     Example:
@@ -56,7 +58,7 @@ def nearness(generated: Rows, held_out: Others, training: Rows) -> Nearness:
         >>> copies.nearer, copies.equal
         (1.0, 50)
     """
-    ours, theirs = (nearest_distances(rows, training) for rows in (generated, held_out))
+    ours, theirs = (nearest(rows, training)[0] for rows in (generated, held_out))
     limit = float(np.quantile(theirs, NEAR))
     return Nearness(
         float(np.median(ours)),
@@ -69,22 +71,13 @@ def nearness(generated: Rows, held_out: Others, training: Rows) -> Nearness:
     )
 
 
-def nearest_distances(rows: Rows, others: Others) -> Distances:
-    """Euclidean distance of each row to the nearest of the others.
+def nearest(rows: Rows, others: Others) -> tuple[Distances, Int64[np.ndarray, " n"]]:
+    """Euclidean distance of each row to the nearest of the others, and which one that is.
 
     Example:
-        >>> nearest_distances(np.array([[0.0, 3.0]]), np.array([[4.0, 0.0], [0.0, 9.0]]))
-        array([5.], dtype=float32)
+        >>> nearest(np.array([[0.0, 3.0]]), np.array([[0.0, 9.0], [4.0, 0.0]]))
+        (array([5.], dtype=float32), array([1]))
     """
-    return _nearest(rows, others)[0]
-
-
-def nearest_rows(rows: Rows, others: Others) -> np.ndarray:
-    """Position of the nearest of the others for each row, int64 `[n]`."""
-    return _nearest(rows, others)[1]
-
-
-def _nearest(rows: Rows, others: Others) -> tuple[Distances, np.ndarray]:
     others = np.ascontiguousarray(others, dtype=np.float32)
     squares = np.einsum("ij,ij->i", others, others)
     position = np.zeros(len(rows), np.int64)
