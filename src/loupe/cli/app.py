@@ -17,6 +17,7 @@ from loupe.cli.check import check
 from loupe.cli.compare import compare
 from loupe.cli.evaluate import evaluate
 from loupe.cli.export import export
+from loupe.cli.generate import generate
 from loupe.cli.predict import predict
 from loupe.cli.recipes import recipes
 from loupe.cli.report import report
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: drawing it with rich takes twice as long
     pretty_exceptions_enable=False,
 )
-for verb in (predict, train, check, evaluate, compare, report, export, recipes, runs):
+for verb in (predict, train, check, evaluate, compare, report, export, generate, recipes, runs):
     app.command()(verb)
 
 
