@@ -22,6 +22,7 @@ _HOMES = {
     "Evaluation": "loupe.examination.evaluation",
     "Glyph": "loupe.reading.reading",
     "LabelExamination": "loupe.examination.labels",
+    "Ladder": "loupe.examination.ladder",
     "LoupeClassifier": "loupe.estimator",
     "LoupeError": "loupe.errors",
     "Reading": "loupe.reading.reading",
@@ -33,6 +34,7 @@ _HOMES = {
     "examine": "loupe.studies.examine",
     "from_arrays": "loupe.data.read",
     "generate": "loupe.generation.generate",
+    "ladder": "loupe.studies.ladder",
     "list_runs": "loupe.runs.run",
     "load": "loupe.classifier.classifier",
     "open_run": "loupe.runs.run",
@@ -40,6 +42,7 @@ _HOMES = {
     "read": "loupe.data.read",
     "recipe": "loupe.recipes.named",
     "resume": "loupe.training.train",
+    "stress": "loupe.examination.stress",
     "train": "loupe.training.train",
     "tune": "loupe.studies.tuning",
     "write_page": "loupe.reporting.pages",
@@ -61,6 +64,8 @@ if TYPE_CHECKING:
     from loupe.examination.evaluation import Evaluation as Evaluation
     from loupe.examination.evaluation import evaluate as evaluate
     from loupe.examination.labels import LabelExamination as LabelExamination
+    from loupe.examination.ladder import Ladder as Ladder
+    from loupe.examination.stress import stress as stress
     from loupe.generation.generate import generate as generate
     from loupe.reading.predict import predict as predict
     from loupe.reading.reading import Glyph as Glyph
@@ -73,6 +78,7 @@ if TYPE_CHECKING:
     from loupe.runs.run import list_runs as list_runs
     from loupe.runs.run import open_run as open_run
     from loupe.studies.examine import examine as examine
+    from loupe.studies.ladder import ladder as ladder
     from loupe.studies.tuning import tune as tune
     from loupe.training.train import resume as resume
     from loupe.training.train import train as train
@@ -82,7 +88,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "resume", "tune", "examine", "generate"):
+    if name in ("train", "resume", "tune", "examine", "generate", "ladder"):
         from loupe.errors import require
         from loupe.threads import wait_briefly
 

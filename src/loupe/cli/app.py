@@ -18,11 +18,13 @@ from loupe.cli.compare import compare
 from loupe.cli.evaluate import evaluate
 from loupe.cli.export import export
 from loupe.cli.generate import generate
+from loupe.cli.ladder import ladder
 from loupe.cli.predict import predict
 from loupe.cli.recipes import recipes
 from loupe.cli.report import report
 from loupe.cli.runs import runs
 from loupe.cli.screen import plain
+from loupe.cli.stress import stress
 from loupe.cli.train import train
 from loupe.errors import BadFilesError, LoupeError
 
@@ -38,7 +40,20 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: drawing it with rich takes twice as long
     pretty_exceptions_enable=False,
 )
-for verb in (predict, train, check, evaluate, compare, report, export, generate, recipes, runs):
+for verb in (
+    predict,
+    train,
+    check,
+    evaluate,
+    compare,
+    ladder,
+    stress,
+    report,
+    export,
+    generate,
+    recipes,
+    runs,
+):
     app.command()(verb)
 
 

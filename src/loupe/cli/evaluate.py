@@ -55,8 +55,8 @@ def evaluate(
     if split == "test":
         require_ledger()
     reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
-    dataset = _read(run, classifier, data, reading, screen)
-    dataset = _divided(dataset, classifier, split, screen)
+    dataset = read_for(run, classifier, data, reading, screen)
+    dataset = divided(dataset, classifier, split, screen)
     evaluation = loupe.evaluate(classifier, dataset, split=split, abstain=wanted)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def _refuse_to_overwrite(out: Path) -> None:
             )
 
 
-def _read(
+def read_for(
     run: "loupe.Run | None",
     classifier: "loupe.Classifier",
     data: str | None,
@@ -103,7 +103,7 @@ def _read(
     return read_again(run, None, screen, instead="--data", **reading)
 
 
-def _divided(
+def divided(
     dataset: "loupe.Dataset", classifier: "loupe.Classifier", split: Split, screen: Screen
 ) -> "loupe.Dataset":
     """Hold out the training's validation images of its own data; fit other data to the model.
