@@ -8,13 +8,13 @@ only, and by the run's own model.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
-from loupe.arrays import Images
+from loupe.arrays import Probabilities
 from loupe.classifier.classifier import Classifier
-from loupe.data.dataset import Dataset
+from loupe.data.dataset import Dataset, Split
 from loupe.data.read import read
 from loupe.errors import DataError, RunError
 from loupe.examination.labels import LabelExamination
@@ -28,6 +28,7 @@ from loupe.examination.labels_evidence import (
 from loupe.examination.labels_neighbours import NEIGHBOURS, nearest, votes
 from loupe.examination.labels_ranking import doubted, label_scores
 from loupe.examination.labels_verdicts import suspects
+from loupe.examination.labels_views import read_views
 from loupe.examination.labels_wants import wants
 from loupe.examination.metrics import best_guesses
 from loupe.recipes.named import recipe as recipe_named
@@ -46,7 +47,7 @@ def examine(
     dataset: Dataset | None = None,
     folds: int = FOLDS,
     recipe: Recipe | str = "fast",
-    split: Literal["train", "test"] = "train",
+    split: Split = "train",
     folder: str | os.PathLike[str] | None = None,
     watch_fold: WatchFold | None = None,
     ledger: str | os.PathLike[str] | None = LEDGER,
@@ -83,42 +84,50 @@ def examine(
     require_cleanlab()
     run = None if isinstance(what, Dataset) else what if isinstance(what, Run) else open_run(what)
     data = what if isinstance(what, Dataset) else dataset or _data_of(run)
-    if split not in ("train", "test"):
-        raise DataError(f"There is no split {split!r} to examine. Expected 'train' or 'test'.")
-    if split == "test" and not len(data.test):
-        raise DataError(f"{data.name} has no test images. Examine its training labels instead.")
-    if split == "test" and ledger is not None:
-        looks(Path(ledger), "")  # an unreadable ledger is better met before the work than after it
-    place = Path(folder) if folder else (run.folder if run else RUNS / f"{data.name}-folds")
-    trained = train_folds(
-        data,
-        recipe_named(recipe) if isinstance(recipe, str) else recipe,
-        folds,
-        place if folder or not run else place / FOLDS_FOLDER,
-        watch_fold=watch_fold,
-    )
+    counted = None if ledger is None or split != "test" else Path(ledger)
+    _require_split(data, split, counted)
+    recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    place = _place(run, data, folder)
+    trained = train_folds(data, recipe, folds, place, watch_fold=watch_fold)
+    others: list[Classifier] = []
     if split == "train":
-        examined, evidence, networks = trained.dataset, out_of_fold(trained), 1
+        examined, evidence = trained.dataset, out_of_fold(trained)
     else:
-        others = [run.classifier] if run and _knows_only_training(run, data) else []
-        examined = data.test
-        evidence = by_committee(trained, examined, others)
-        networks = len(trained) + len(others)
+        if run is not None and _knows_only_training(run, data):
+            others.append(run.classifier)
+        examined, evidence = data.test, by_committee(trained, data.test, others)
     look = 0
-    if split == "test" and ledger is not None:
+    if counted is not None:
         look = enter_look(
-            Path(ledger),
+            counted,
             test_fingerprint=data.test.fingerprint,
-            model=f"labels examined by {len(trained)} folds in {place}",
+            model=f"labels, by the folds in {place}",
             data=data.name,
         )
+    return _weighed(
+        examined, trained, evidence, split=split, recipe=recipe.name, look=look,
+        num_networks=1 if split == "train" else len(trained) + len(others),
+    )  # fmt: skip
+
+
+def _weighed(
+    examined: Dataset,
+    folds: Folds,
+    evidence: Evidence,
+    *,
+    split: Split,
+    recipe: str,
+    look: int,
+    num_networks: int,
+) -> LabelExamination:
+    """Rank the labels by the evidence, and give the verdicts."""
     confident = confident_learning(evidence.labels, evidence.probabilities)
     scores = label_scores(evidence)
     ranking = np.argsort(scores, kind="stable")
-    found = suspects(examined, trained.dataset, evidence, confident, scores, ranking)
+    found = suspects(examined, folds.dataset, evidence, confident, scores, ranking)
     return LabelExamination(
         dataset=examined,
-        references=trained.dataset,
+        references=folds.dataset,
         split=split,
         evidence=evidence,
         scores=scores,
@@ -126,9 +135,9 @@ def examine(
         suspects=found,
         wants=wants(examined, evidence, found),
         estimate=confident.estimate,
-        num_networks=networks,
-        folds=len(trained),
-        recipe=recipe if isinstance(recipe, str) else recipe.name,
+        num_networks=num_networks,
+        folds=len(folds),
+        recipe=recipe,
         looks_at_test=look,
     )
 
@@ -137,8 +146,7 @@ def out_of_fold(folds: Folds) -> Evidence:
     """Gather the evidence on the images that were dealt, each from the network of its fold."""
     dataset, k = folds.dataset, len(folds.dataset.class_names)
     n = len(dataset)
-    probabilities = np.zeros((n, k), np.float32)
-    outlier = np.zeros(n, np.float32)
+    probabilities, outlier = np.zeros((n, k), np.float32), np.zeros(n, np.float32)
     features = []
     for fold, classifier in enumerate(folds.classifiers):
         output = classifier.examine(dataset.images)
@@ -147,17 +155,19 @@ def out_of_fold(folds: Folds) -> Evidence:
         outlier[inside] = output.outlier[inside] / _usual_distance(classifier)
         features.append(output.features)
     looked = doubted(margins(dataset.labels, probabilities))
-    near = np.full((n, min(NEIGHBOURS, n)), -1, np.int64)
-    said = np.zeros((n, k), np.float32)
+    near = np.full((n, min(NEIGHBOURS, int((folds.fold_of != 0).sum()))), -1, np.int64)
+    said, agreement = np.zeros((n, k), np.float32), np.ones(n, np.float32)
     for fold, points in enumerate(features):
         asked = np.flatnonzero(looked & (folds.fold_of == fold))
         outside = folds.outside(fold)
-        near[asked] = outside[nearest(points[outside], points[asked])]
+        near[asked] = outside[nearest(points[outside], points[asked], near.shape[1])]
         said[asked] = votes(near[asked], dataset.labels, k)
+        read = np.stack(read_views(folds.classifiers[fold], dataset.images[asked]))
+        probabilities[asked], agreement[asked] = _pooled(read)
     return Evidence(
         labels=dataset.labels,
         probabilities=probabilities,
-        agreement=np.ones(n, np.float32),
+        agreement=agreement,
         looked=looked,
         nearest=near,
         votes=said,
@@ -170,21 +180,24 @@ def out_of_fold(folds: Folds) -> Evidence:
 def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> Evidence:
     """Gather the evidence on test images, from networks that learnt from training images only."""
     references, k = folds.dataset, len(test.class_names)
-    outputs = [classifier.examine(test.images) for classifier in (*folds.classifiers, *others)]
-    every = np.stack([output.probabilities for output in outputs])
-    probabilities = every.mean(axis=0)
-    guesses = best_guesses(probabilities)
+    classifiers = (*folds.classifiers, *others)
+    outputs = [classifier.examine(test.images) for classifier in classifiers]
+    probabilities, agreement = _pooled(np.stack([output.probabilities for output in outputs]))
     looked = doubted(margins(test.labels, probabilities))
     asked = np.flatnonzero(looked)
+    read = [read_views(classifier, test.images[asked]) for classifier in classifiers]
+    # First the views of each network, then the networks: each has one voice.
+    probabilities[asked] = np.mean([np.mean(one, axis=0) for one in read], axis=0)
+    _, agreement[asked] = _pooled(np.concatenate([np.stack(one) for one in read]))
     found = []
     for fold, output in enumerate(outputs[: len(folds)]):
-        points = folds.classifiers[fold].examine(_only(references.images, folds.outside(fold)))
-        found.append(folds.outside(fold)[nearest(points.features, output.features[asked])])
+        outside = folds.outside(fold)
+        points = folds.classifiers[fold].examine(references.images[outside]).features
+        found.append(outside[nearest(points, output.features[asked])])
     near = np.full((len(test), found[0].shape[1]), -1, np.int64)
     near[asked] = _most_often(np.stack(found))
     said = np.zeros((len(test), k), np.float32)
     said[asked] = np.mean([votes(one, references.labels, k) for one in found], axis=0)
-    classifiers = (*folds.classifiers, *others)
     distances = [
         output.outlier / _usual_distance(classifier)
         for output, classifier in zip(outputs, classifiers, strict=True)
@@ -192,7 +205,7 @@ def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> E
     return Evidence(
         labels=test.labels,
         probabilities=probabilities,
-        agreement=(every.argmax(axis=2) == guesses).mean(axis=0, dtype=np.float32),
+        agreement=agreement,
         looked=looked,
         nearest=near,
         votes=said,
@@ -200,6 +213,15 @@ def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> E
         blank=blank_images(test.images),
         twins=disagreeing_twins(test.images, test.labels, references.images, references.labels),
     )
+
+
+def _pooled(
+    read: Float32[np.ndarray, "r n k"],
+) -> tuple[Probabilities, Float32[np.ndarray, " n"]]:
+    """The mean of several readings, and the share of them whose first guess is the mean's."""
+    mean: Probabilities = read.mean(axis=0)
+    agreement = (read.argmax(axis=2) == best_guesses(mean)).mean(axis=0, dtype=np.float32)
+    return mean, agreement
 
 
 def _most_often(found: np.ndarray) -> np.ndarray:
@@ -218,14 +240,26 @@ def _most_often(found: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _only(images: Images, indices: np.ndarray) -> Images:
-    picked: Images = images[indices]
-    return picked
-
-
 def _usual_distance(classifier: Classifier) -> float:
     """The distance below which nearly all held-out images lie; unknown without such images."""
     return classifier.card.outlier_threshold or float("inf")
+
+
+def _require_split(data: Dataset, split: Split, ledger: Path | None) -> None:
+    """Refuse what cannot be examined before the work."""
+    if split not in ("train", "test"):
+        raise DataError(f"There is no split {split!r} to examine. Expected 'train' or 'test'.")
+    if split == "test" and not len(data.test):
+        raise DataError(f"{data.name} has no test images. Examine its training labels instead.")
+    if ledger is not None:
+        looks(ledger, "")  # an unreadable one is better met before the work than after it
+
+
+def _place(run: Run | None, data: Dataset, folder: str | os.PathLike[str] | None) -> Path:
+    """Where the folds are kept."""
+    if folder is not None:
+        return Path(folder)
+    return RUNS / f"{data.name}-folds" if run is None else run.folder / FOLDS_FOLDER
 
 
 def _data_of(run: Run | None) -> Dataset:

@@ -1,0 +1,240 @@
+"""How many wrong labels `loupe examine` finds, and what mending them is worth.
+
+    python benchmarks/labels.py [--data mnist fashion-mnist] [--work FOLDER]
+
+Of the training labels 1, 5 and 10 % are flipped: to any other class, or to the class that theirs is
+most often taken for. `loupe.examine` ranks them, beside plain cleanlab on the very same out-of-fold
+probabilities. Then `fast` is trained on the flipped labels, on what is left when the findings are
+dropped, on what they are corrected to, and on the labels as they were; each is measured on the test
+images once, at the end, and nothing is chosen by them. Only training images are flipped.
+
+Rows are appended to results/labels.jsonl, the table goes to results/labels.md; what is there for
+the same condition is not run again. Folds are kept in FOLDER: a run that was stopped goes on.
+"""
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from sklearn.metrics import average_precision_score
+
+import loupe
+from loupe.data.dataset import TRAIN, Dataset
+from loupe.data.fixes import DROP, Fix, apply_fixes, write_fixes
+from loupe.examination.labels import LabelExamination
+from loupe.studies.folds import train_folds
+from measuring import RESULTS, append, rows
+
+IMAGES = {"mnist": 20_000, "fashion-mnist": 10_000}  # of the 60,000: all take hours on one core
+FOLDS, RATES, KINDS, SEED = 5, (0.01, 0.05, 0.10), ("random", "confused"), 0
+PLAIN = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")  # cleanlab's
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", nargs="+", default=list(IMAGES))
+    parser.add_argument("--images", type=int, help="how many training images, instead of IMAGES")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "labels")
+    parser.add_argument("--recipe", default="fast")
+    arguments = parser.parse_args()
+    for data in arguments.data:
+        clean = subset(loupe.read(data), arguments.images or IMAGES[data])
+        place = arguments.work / f"{data}-{len(clean.train)}"
+        confused = most_confused(clean, place, arguments.recipe)
+        for rate in reversed(RATES):
+            for kind in KINDS:
+                key = {"data": data, "images": len(clean.train), "kind": kind, "rate": rate,
+                       "recipe": arguments.recipe}  # fmt: skip
+                if any(key.items() <= row.items() for row in rows("labels")):
+                    continue
+                began = time.process_time()
+                row = run(clean, kind, rate, confused, place, arguments.recipe)
+                append("labels", {**key, **row, "cpu_seconds": time.process_time() - began})
+                print(key, row, flush=True)
+    (RESULTS / "labels.md").write_text(table(), encoding="utf-8")
+
+
+def subset(dataset: Dataset, count: int) -> Dataset:
+    """Keep some of the training images, and all test images."""
+    train = np.flatnonzero(dataset.split == TRAIN)
+    kept = np.random.default_rng(SEED).permutation(train)[:count]
+    return dataset.select(np.sort(np.concatenate([kept, np.flatnonzero(dataset.split != TRAIN)])))
+
+
+def flipped(clean: Dataset, kind: str, rate: float, confused: np.ndarray) -> Dataset:
+    """Flip a share of the training labels."""
+    generator = np.random.default_rng(SEED)
+    train = np.flatnonzero(clean.split == TRAIN)
+    chosen = generator.permutation(train)[: round(rate * len(train))]
+    labels, k = clean.labels.copy(), len(clean.class_names)
+    if kind == "random":
+        labels[chosen] = (labels[chosen] + generator.integers(1, k, len(chosen))) % k
+    else:
+        labels[chosen] = confused[labels[chosen]]
+    return replace(clean, labels=labels)
+
+
+def most_confused(clean: Dataset, place: Path, recipe: str) -> np.ndarray:
+    """For each class the one that its images are most often taken for, out-of-fold."""
+    found = loupe.examine(clean, folds=FOLDS, recipe=recipe, folder=place / "clean")
+    k = len(clean.class_names)
+    lost = np.zeros((k, k))
+    np.add.at(lost, found.evidence.labels, found.evidence.probabilities)
+    np.fill_diagonal(lost, 0)
+    return lost.argmax(axis=1)
+
+
+def run(
+    clean: Dataset, kind: str, rate: float, confused: np.ndarray, place: Path, recipe: str
+) -> dict[str, Any]:
+    """Measure one condition."""
+    dirty = flipped(clean, kind, rate, confused)
+    found = loupe.examine(dirty, folds=FOLDS, recipe=recipe, folder=place / f"{kind}-{rate}")
+    figures = rankings(found, clean, one_view(dirty, place / f"{kind}-{rate}", recipe))
+    proposals = {fix.source: fix for fix in found.fixes}
+    dropped = [replace(fix, proposed_label=DROP) for fix in found.fixes]
+    figures["accuracy"] = {
+        "flipped": accuracy(dirty, recipe),
+        "dropped": accuracy(mended(dirty, dropped), recipe),
+        "corrected": accuracy(mended(dirty, list(proposals.values())), recipe),
+        "as they were": accuracy(clean, recipe),
+    }
+    return figures
+
+
+def one_view(dirty: Dataset, place: Path, recipe: str) -> np.ndarray:
+    """Read each image once by the network of its fold: what most people give to cleanlab."""
+    folds = train_folds(dirty, loupe.recipe(recipe), FOLDS, place)
+    shares = np.zeros((len(folds.dataset), len(dirty.class_names)), np.float32)
+    for fold, classifier in enumerate(folds.classifiers):
+        inside = folds.inside(fold)
+        shares[inside] = classifier.predict(folds.dataset.images[inside])
+    return shares
+
+
+def rankings(found: LabelExamination, clean: Dataset, plain: np.ndarray) -> dict[str, Any]:
+    """Compare what was found with what was planted.
+
+    Plain cleanlab gets the same probabilities (of the doubtful images, means over views), and those
+    of one view.
+    """
+    truth, labels = clean.train.labels, found.evidence.labels
+    wrong = truth != labels
+    shares = found.evidence.probabilities.astype(np.float64)
+    average = {"loupe": average_precision_score(wrong, -found.scores)}
+    for method in PLAIN:
+        for given, name in ((shares, method), (plain.astype(np.float64), f"{method}, one view")):
+            quality = get_label_quality_scores(labels, given, method=method)
+            average[name] = average_precision_score(wrong, -quality)
+    flagged = find_label_issues(labels, shares, n_jobs=1)
+    proposed = np.zeros(len(labels), bool)
+    proposed[[s.index for s in found.suspects if s.proposed is not None]] = True
+    names = np.array(clean.class_names)
+    right = [names[truth[s.index]] == s.proposed for s in found.suspects
+             if s.verdict == "label suspect"]  # fmt: skip
+    return {
+        "planted": int(wrong.sum()),
+        "average_precision": {name: round(float(value), 4) for name, value in average.items()},
+        "loupe": _hits(proposed, wrong),
+        "cleanlab": _hits(flagged, wrong),
+        "proposed_class_right": round(float(np.mean(right)), 4) if right else None,
+        "verdicts": dict(found.counts),
+        "planted_by_verdict": {
+            verdict: int(sum(wrong[s.index] for s in found.suspects if s.verdict == verdict))
+            for verdict in found.counts
+        },
+        "estimate": found.estimate,
+        "out_of_fold_accuracy": round(float((found.evidence.guesses == truth).mean()), 4),
+    }
+
+
+def _hits(chosen: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
+    hits = int((chosen & wrong).sum())
+    return {
+        "found": int(chosen.sum()),
+        "precision": round(hits / max(int(chosen.sum()), 1), 4),
+        "recall": round(hits / max(int(wrong.sum()), 1), 4),
+    }
+
+
+def mended(dataset: Dataset, fixes: list[Fix]) -> Dataset:
+    """Apply fixes through the file that a person would edit."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fixes.csv"
+        write_fixes(path, fixes)
+        return apply_fixes(dataset, path)
+
+
+def accuracy(dataset: Dataset, recipe: str) -> float:
+    """Train once and measure on the test images, in %."""
+    with tempfile.TemporaryDirectory() as folder:
+        trained = loupe.train(dataset, recipe, out=Path(folder) / "run")
+        evaluation = loupe.evaluate(trained.classifier, dataset, split="test", ledger=None)
+    return round(100 * evaluation.metrics["accuracy"].value, 2)
+
+
+def table() -> str:
+    """Write the figures, a table for each data set."""
+    groups: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows("labels"):
+        groups[row["data"], row["images"]].append(row)
+    parts = []
+    for (data, images), found in groups.items():
+        place = found[-1]["machine"]
+        parts += [
+            f"**{data}**, {images:,} training images, one draw (seed {SEED}), {FOLDS} folds with "
+            f"`{found[-1]['recipe']}`; {found[-1]['date']}, {place['processor']}.\n",
+            "| flipped | planted | average precision: Loupe | cleanlab: self-confidence | margin "
+            "| weighted entropy | of one view: self-confidence | margin | proposals: precision / "
+            "recall, % | cleanlab's filter | proposed class right, % |",
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+            *(_ranking_line(row) for row in sorted(found, key=_order)),
+            "",
+            "| flipped | test accuracy (n=10,000), %: as flipped | findings dropped | corrected "
+            "| labels as they were |",
+            "|---|--:|--:|--:|--:|",
+            *(_accuracy_line(row) for row in sorted(found, key=_order)),
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def _order(row: dict[str, Any]) -> tuple[str, float]:
+    return row["kind"], row["rate"]
+
+
+def _named(row: dict[str, Any]) -> str:
+    to = {"random": "to any class", "confused": "to the most confused"}[row["kind"]]
+    return f"{row['rate']:.0%} {to}".replace("%", " %")
+
+
+def _ranking_line(row: dict[str, Any]) -> str:
+    average = row["average_precision"]
+    ours, theirs = (
+        f"{100 * row[who]['precision']:.1f} / {100 * row[who]['recall']:.1f}"
+        for who in ("loupe", "cleanlab")
+    )
+    one_view = [f"{method}, one view" for method in PLAIN[:2]]
+    cells = [f"{average[name]:.4f}" for name in ("loupe", *PLAIN, *one_view)]
+    right = row["proposed_class_right"]
+    return (
+        f"| {_named(row)} | {row['planted']:,} | {' | '.join(cells)} | {ours} | {theirs} "
+        f"| {'-' if right is None else f'{100 * right:.1f}'} |"
+    )
+
+
+def _accuracy_line(row: dict[str, Any]) -> str:
+    cells = [f"{value:.2f}" for value in row["accuracy"].values()]
+    return f"| {_named(row)} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
