@@ -26,6 +26,7 @@ from loupe.cli.runs import runs
 from loupe.cli.screen import plain
 from loupe.cli.stress import stress
 from loupe.cli.train import train
+from loupe.cli.tune import tune
 from loupe.errors import BadFilesError, LoupeError
 
 OK, NOT_MET, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -43,6 +44,7 @@ app = typer.Typer(
 for verb in (
     predict,
     train,
+    tune,
     check,
     evaluate,
     compare,

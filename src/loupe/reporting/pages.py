@@ -8,10 +8,13 @@ from typing import Any
 from loupe.errors import LoupeError
 from loupe.examination.comparison import Comparison
 from loupe.reporting.compare_page import write_compare_page
+from loupe.reporting.tune_page import write_tune_page
+from loupe.studies.search import Search
 
 # What has a page of its own. Reports of runs are `loupe.reporting.report.write_report`'s.
 PAGES: dict[type, Callable[[Any, Path], Path]] = {
     Comparison: write_compare_page,
+    Search: write_tune_page,
 }
 
 

@@ -65,9 +65,10 @@ class Watcher:
             self.curve.append(progress.epoch.val_accuracy)
         if self.seconds / self.share > SLACK * self.most_seconds:
             raise Cut("too slow")
-        if progress.member == 0 and of_network < 1 and self.is_behind:
-            if self.is_behind(progress.epoch.val_accuracy, of_network):
-                raise Cut("halted")
+        if progress.member or of_network == 1 or self.is_behind is None:
+            return
+        if self.is_behind(progress.epoch.val_accuracy, of_network):
+            raise Cut("halted")
 
 
 def attempt(
@@ -81,9 +82,7 @@ def attempt(
     outcome: Outcome = "finished"
     accuracy, reason = trial.accuracy, ""
     try:
-        run = train(
-            dataset, recipe, out=folder, watch=watcher, checkpoint_seconds=NO_CHECKPOINT
-        )
+        run = train(dataset, recipe, out=folder, watch=watcher, checkpoint_seconds=NO_CHECKPOINT)
         if run.environment["interrupted"]:
             outcome = "interrupted"
         elif watcher.seconds > SLACK * watcher.most_seconds:

@@ -64,7 +64,9 @@ class Journal:
     def trials(self) -> tuple[Trial, ...]:
         """Give all trials, in the order in which they began."""
         return tuple(
-            trial_of(each.number, each.params, each.user_attrs.get(RECORD), each.state.is_finished())
+            trial_of(
+                each.number, each.params, each.user_attrs.get(RECORD), each.state.is_finished()
+            )
             for each in self.study.get_trials(deepcopy=False)
         )
 

@@ -1,22 +1,21 @@
-"""A `Search`: what `tune` found, read from the study's folder; and what its images were."""
+"""A `Search`: what `tune` has found, and what that means in words."""
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from loupe.data.dataset import Dataset
-from loupe.data.split import hold_out_validation, seal_test
 from loupe.examination.paired import SIGNIFICANT, Difference
 from loupe.recipes.recipe import Recipe
-from loupe.studies.folds import learning_images
 from loupe.studies.space import Space
 from loupe.studies.trials import Trial, best_of
 
-STUDY_FILE, BEST_FILE, RESULT_FILE, PAGE_FILE = "study.json", "best.toml", "result.json", "tune.html"
+STUDY_FILE, BEST_FILE, RESULT_FILE, PAGE_FILE = (
+    "study.json",
+    "best.toml",
+    "result.json",
+    "tune.html",
+)
 STUDIES = Path("studies")  # where studies go unless told otherwise
-ENOUGH_KEPT, LEAST_SHARE, MOST_SHARE = 2500, 1 / 12, 0.2
 
 
 @dataclass(frozen=True)
@@ -113,26 +112,6 @@ class Search:
         }
 
 
-def divide(dataset: Dataset) -> Dataset:
-    """Divide the learning images of a data set for a search; its test images are left out.
-
-    Returns:
-        A data set whose validation images choose the best trial, and whose "test" images are those
-        kept from the search. Both are a twelfth of all, or up to a fifth where that is under 2,500.
-
-    Example:
-        >>> import loupe
-        >>> divided = divide(loupe.read("digits"))
-        >>> len(divided.train), len(divided.validation), len(divided.test)
-        (864, 287, 287)
-    """
-    pool = learning_images(dataset)
-    share = min(MOST_SHARE, max(LEAST_SHARE, ENOUGH_KEPT / max(1, len(pool))))
-    kept = seal_test(pool, share)
-    divided = hold_out_validation(kept, share / (1 - share), seed=0)
-    return replace(divided, notes=())
-
-
 def sentences(search: Search) -> list[str]:
     """Say what a search has found, and what to do with it, in plain sentences."""
     best, base = search.best, search.base
@@ -145,11 +124,11 @@ def sentences(search: Search) -> list[str]:
     ]
     if search.best_kept is not None and search.optimism is not None:
         kept = search.best_kept
-        word = "optimistic" if search.optimism >= 0 else "pessimistic"
+        found = f"{abs(100 * search.optimism):.2f} points "
+        found += "optimistic" if search.optimism > 0 else "below that, and not optimistic"
         said.append(
             f"On {kept.n:,} images that were kept from the search it has {kept.accuracy:.2%} "
-            f"({kept.low:.2%} to {kept.high:.2%}): the best figure is "
-            f"{abs(100 * search.optimism):.2f} points {word}."
+            f"({kept.low:.2%} to {kept.high:.2%}): the best figure is {found}."
         )
     return [*said, _verdict(search)]
 
@@ -173,9 +152,3 @@ def _verdict(search: Search) -> str:
     return (
         f"{again}no real difference to {base} was found: {figures}. Keep {base}, or search longer."
     )
-
-
-def rightly_read(guesses: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Say of each image whether its guess is its label."""
-    right: np.ndarray = guesses == dataset.labels
-    return right

@@ -15,6 +15,7 @@ import numpy as np
 from loupe import __version__
 from loupe.classifier.classifier import Classifier
 from loupe.data.dataset import Dataset, require_dataset
+from loupe.data.split import hold_out_validation, seal_test
 from loupe.errors import RecipeError, RunError
 from loupe.examination.intervals import wilson
 from loupe.examination.paired import difference
@@ -22,7 +23,8 @@ from loupe.files import write_json, write_text
 from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
-from loupe.studies.attempt import Watcher, attempt, drop_model, trained, validation_accuracy
+from loupe.studies.attempt import Cut, Watcher, attempt, drop_model, trained, validation_accuracy
+from loupe.studies.folds import learning_images
 from loupe.studies.journal import LOCKS, Journal
 from loupe.studies.lock import locked
 from loupe.studies.search import (
@@ -32,8 +34,6 @@ from loupe.studies.search import (
     STUDY_FILE,
     Reading,
     Search,
-    divide,
-    rightly_read,
 )
 from loupe.studies.space import Space, as_values, find_space, space_of
 from loupe.studies.trials import Trial, best_of
@@ -42,6 +42,9 @@ DEFAULT_SPACE = "small"
 TRIALS, BASE, CONFIRMED = "trials", "base", "confirmed"
 OTHER_SEED = 1_000_003  # added to the recipe's, to train the best and the base once more
 OVERHEAD = 1.3  # of training seconds: validation, export, and what differs between two times
+
+# Of all learning images, those that choose, and as many that are kept from the search.
+ENOUGH_KEPT, LEAST_SHARE, MOST_SHARE = 2500, 1 / 12, 0.2
 
 WatchTrial = Callable[[Trial], None]
 
@@ -95,6 +98,26 @@ def tune(
     _open_study(folder, facts)
     journal = Journal(folder, space)
     return _Tuning(folder, space, divided, journal, facts, no_slower, deadline, watch).run(trials)
+
+
+def divide(dataset: Dataset) -> Dataset:
+    """Divide the learning images of a data set for a search; its test images are left out.
+
+    Returns:
+        A data set whose validation images choose the best trial, and whose "test" images are those
+        kept from the search. Both are a twelfth of all, or up to a fifth where that is under 2,500.
+
+    Example:
+        >>> import loupe
+        >>> divided = divide(loupe.read("digits"))
+        >>> len(divided.train), len(divided.validation), len(divided.test)
+        (864, 287, 287)
+    """
+    pool = learning_images(dataset)
+    share = min(MOST_SHARE, max(LEAST_SHARE, ENOUGH_KEPT / max(1, len(pool))))
+    kept = seal_test(pool, share)
+    divided = hold_out_validation(kept, share / (1 - share), seed=0)
+    return replace(divided, notes=())
 
 
 class _Tuning:
@@ -219,8 +242,6 @@ class _Tuning:
         )
 
     def _trained(self, recipe: Recipe, folder: Path, watcher: Watcher) -> Any:
-        from loupe.studies.attempt import Cut
-
         try:
             run = trained(recipe, self.dataset, folder, watcher)
         except Cut as cut:
@@ -238,7 +259,8 @@ class _Tuning:
 
     def _right(self, classifier: Classifier) -> np.ndarray:
         kept = self.dataset.test
-        return rightly_read(classifier.predict(kept.images).argmax(axis=1), kept)
+        right: np.ndarray = classifier.predict(kept.images).argmax(axis=1) == kept.labels
+        return right
 
     def _reserve(self, base: Trial) -> float:
         """Seconds to keep for training the base and the best once more."""

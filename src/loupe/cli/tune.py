@@ -1,0 +1,92 @@
+"""`loupe tune`: search for a better recipe."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import loupe
+from loupe.cli import options
+from loupe.cli.data import read_data
+from loupe.cli.places import require_writable
+from loupe.cli.screen import Screen
+
+
+def tune(
+    data: options.DataOrDigits = None,
+    space: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="What may vary: small, first, post-004.")
+    ] = "small",
+    minutes: Annotated[float, typer.Option(help="For all of it, the comparison included.")] = 20.0,
+    trials: Annotated[int | None, typer.Option(min=1, help="At most so many more trials.")] = None,
+    no_slower: Annotated[
+        bool,
+        typer.Option("--no-slower", help="Only recipes that train no longer than the default."),
+    ] = False,
+    size: options.Size = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The study's folder. [default: studies/<data>-<space>]"),
+    ] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Search for a better recipe, without a look at the test images.
+
+    Started again it goes on, and several processes may share a study. Ends with best.toml and
+    whether it is really better.
+    """
+    from loupe.studies.search import PAGE_FILE, STUDIES, sentences
+    from loupe.studies.space import find_space
+
+    screen, searched = Screen(json, quiet), find_space(space)
+    require_writable(out or STUDIES)
+    dataset = read_data(data or options.DEFAULT_DATA, screen, size=size)
+    screen.say(f"Searching {searched.name}: {', '.join(searched.domains())}")
+
+    def watch(trial: Any) -> None:
+        screen.say(line_of(trial))
+        screen.emit({"event": "trial", **trial.to_dict()})
+
+    found = loupe.tune(
+        dataset,
+        searched,
+        minutes=minutes,
+        trials=trials,
+        out=out,
+        no_slower=no_slower,
+        watch=watch,
+    )
+    page = loupe.write_page(found, found.folder / PAGE_FILE)
+    screen.say("", *sentences(found), "", *_paths(found, dataset, page))
+    screen.emit({"event": "finished", **found.to_dict(), "page": str(page)})
+    if found.interrupted:
+        screen.say("", "Ended by Ctrl-C. The same command goes on with the study.")
+        raise typer.Exit(130)
+    raise typer.Exit(0 if found.best else 1)
+
+
+def line_of(trial: Any) -> str:
+    """Say how a trial went, in one line."""
+    from loupe.reporting.words import duration, percent
+
+    chosen = ", ".join(f"{name} {_short(value)}" for name, value in trial.chosen.items())
+    how = percent(trial.accuracy) if trial.is_finished else trial.outcome
+    time = f" in {duration(trial.seconds)}" if trial.seconds else ""
+    return f"{trial.name}: {how}{time}; {chosen}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _paths(found: Any, dataset: "loupe.Dataset", page: Path) -> list[str]:
+    lines = [f"page    {page}"]
+    if found.best is not None:
+        from loupe.studies.search import BEST_FILE
+
+        recipe = found.folder / BEST_FILE
+        lines.append(f"recipe  {recipe}")
+        data = dataset.origin or dataset.name
+        lines += ["", f"Train it on all images: loupe train {data} --recipe {recipe}"]
+    return lines
