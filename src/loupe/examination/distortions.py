@@ -70,7 +70,7 @@ class Stress:
         """Write a strength.
 
         Example:
-            >>> STRESSES["shift"].written(0.07, 28), STRESSES["rotation"].written(10, 28)
+            >>> STRESSES["shift"].written(0.07, 28), STRESSES["rotation"].written(10.0, 28)
             ('2 px', '10°')
         """
         if self.unit == "side":
@@ -191,7 +191,7 @@ STRESSES: dict[str, Stress] = {
         "Moved in any direction; what leaves the image is lost.", shift,
     ),
     "rotation": Stress(
-        (5, 10, 20, 30, 45), "degree", "Turned about the middle, one way or the other.", rotation,
+        (5.0, 10.0, 20.0, 30.0, 45.0), "degree", "Turned about the middle, one way or the other.", rotation,
     ),
     "scale": Stress(
         (1.15, 1.3, 1.5, 1.75, 2.0), "times",

@@ -109,19 +109,18 @@ class StressTest:
 
     @property
     def sentence(self) -> str:
-        """What it bears and what it does not, in one sentence."""
+        """How good it is, and where each stress costs the first point."""
         split = "training" if self.split == "train" else self.split
-        weak = [curve.name for curve in self.curves if curve.costs_from == 1]
-        borne = [curve.name for curve in self.curves if curve.costs_from is None]
+        lost = [
+            f"{curve.name} {curve.strengths[curve.costs_from - 1].text}"
+            for curve in self.curves
+            if curve.costs_from is not None
+        ]
         said = (
             f"{percent(self.clean.accuracy)} of the {counted(self.n, f'{split} image')} of "
             f"{self.data} are read rightly as they are"
         )
-        if weak:
-            said += f"; the weakest {_listed(weak)} costs a point"
-        if borne:
-            said += f"; {_listed(borne)} costs none at any strength"
-        return f"{said}."
+        return f"{said}. A point is lost at: {', '.join(lost) or 'no stress'}."
 
     def to_dict(self) -> dict[str, Any]:
         """Give the content of `stress.json`."""
@@ -329,11 +328,6 @@ def _costs_a_point(clean: Strength, found: Strength) -> bool:
 def _strength(amount: float, text: str, right: int, n: int) -> Strength:
     interval = wilson(right, n)
     return Strength(float(amount), text, right / n, interval.low, interval.high, n)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Write names as a sentence lists alternatives."""
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _plain(strength: Strength) -> dict[str, Any]:

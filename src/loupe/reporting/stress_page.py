@@ -11,7 +11,7 @@ from loupe.files import write_text
 from loupe.reporting.html import Section, page, render
 from loupe.reporting.samples import Tile, Wall
 from loupe.reporting.sheets import Sheet
-from loupe.reporting.words import Figure, count, interval, of, percent
+from loupe.reporting.words import Figure, count, interval, listed, of, ordinal, percent
 
 SHEET = "stress"
 HEIGHT = 150  # of a curve, in CSS pixels
@@ -132,13 +132,12 @@ def _headline(curve: StressCurve, n: int) -> str:
 
 
 def _verdict(found: StressTest) -> str:
-    """Count the stresses that are borne."""
-    weak = sum(curve.costs_from == 1 for curve in found.curves)
-    borne = sum(curve.costs_from is None for curve in found.curves)
-    total = of(len(found.curves), "stress", "stresses")
-    if not weak:
-        return f"Of {total}, none costs a point at its weakest, and {borne} at no strength"
-    return f"Of {total}, {weak} cost a point already at the weakest strength, and {borne} at none"
+    """Say what costs the first point, and at which strength."""
+    costly = [curve.costs_from for curve in found.curves if curve.costs_from is not None]
+    if not costly:
+        return f"None of {of(len(found.curves), 'stress', 'stresses')} costs a point"
+    names = [curve.name for curve in found.curves if curve.costs_from == min(costly)]
+    return f"The first point is lost to {listed(names)}, at the {ordinal(min(costly))} strength"
 
 
 def _figures(found: StressTest) -> list[Figure]:
