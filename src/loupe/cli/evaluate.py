@@ -12,7 +12,7 @@ from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen
 from loupe.cli.settings import given_only
-from loupe.errors import RunError
+from loupe.errors import DataError, RunError
 
 Split = Literal["train", "validation", "test"]
 
@@ -25,6 +25,14 @@ def evaluate(
     split: Annotated[Split, typer.Option(help="Which of its images.")] = "test",
     size: options.Size = None,
     bad_files: options.BadFiles = "stop",
+    fixes: options.Fixes = None,
+    with_fixed_test: Annotated[
+        bool,
+        typer.Option(
+            "--with-fixed-test",
+            help="Also say what the figures would be with test labels as --fixes has them.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write evaluation.json and predictions.csv there."),
@@ -54,9 +62,13 @@ def evaluate(
         require_writable(out)
     if split == "test":
         require_ledger()
+    _require_fixes(fixes, with_fixed_test, split)
     reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
+    mending = None if with_fixed_test else fixes
+    if mending is not None and data is None:
+        reading["fixes"] = mending
     dataset = read_for(run, classifier, data, reading, screen)
-    dataset = divided(dataset, classifier, split, screen)
+    dataset = divided(dataset, classifier, split, screen, mending)
     evaluation = loupe.evaluate(classifier, dataset, split=split, abstain=wanted)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -65,9 +77,41 @@ def evaluate(
     print_evaluation(evaluation, screen)
     if abstain is not None:
         print_abstention(evaluation, screen)
+    fixed = _fixed(evaluation, dataset, fixes if with_fixed_test else None, screen)
     met = print_targets(targets, evaluation, screen)
-    screen.emit({**evaluation.to_dict(), "targets": judge(targets, evaluation)})
+    screen.emit({**evaluation.to_dict(), "targets": judge(targets, evaluation), **fixed})
     raise typer.Exit(int(not met))
+
+
+def _require_fixes(fixes: Path | None, with_fixed_test: bool, split: Split) -> None:
+    if with_fixed_test and (fixes is None or split != "test"):
+        raise DataError(
+            "--with-fixed-test measures test images with their labels as a fixes file has them: "
+            "name the file with --fixes, and leave --split at test."
+        )
+
+
+def _fixed(
+    evaluation: "loupe.Evaluation", dataset: "loupe.Dataset", fixes: Path | None, screen: Screen
+) -> dict[str, Any]:
+    """Print the figures with mended test labels beside those that count."""
+    from loupe.examination.labels_fixed_test import with_fixed_test
+
+    if fixes is None:
+        return {}
+    found = with_fixed_test(evaluation, dataset, fixes)
+    screen.say(
+        "",
+        f"With the test labels of {fixes}: {found.changed:,} changed, {found.dropped:,} images "
+        "left out. Nothing is written to the data; the figures that count are those above.",
+    )
+    rows = [
+        (name, f"{evaluation.metrics[name].value:.4f}", f"{metric.value:.4f}",
+         f"{metric.low:.4f} to {metric.high:.4f}")
+        for name, metric in found.metrics.items()
+    ]  # fmt: skip
+    screen.table(("metric", " as they are", " fixed", "95 % interval"), rows)
+    return {"with_fixed_test": found.to_dict()}
 
 
 def _refuse_to_overwrite(out: Path) -> None:
@@ -104,20 +148,29 @@ def read_for(
 
 
 def divided(
-    dataset: "loupe.Dataset", classifier: "loupe.Classifier", split: Split, screen: Screen
+    dataset: "loupe.Dataset",
+    classifier: "loupe.Classifier",
+    split: Split,
+    screen: Screen,
+    fixes: Path | None = None,
 ) -> "loupe.Dataset":
     """Hold out the training's validation images of its own data; fit other data to the model.
 
     Other data is read unsealed: a class with a single image has nothing to seal, and can be
     measured.
     """
-    from loupe.cli.other_data import all_as_test, fitted_to, sealed
+    from loupe.cli.other_data import all_as_test, fitted_to, is_trained_on, sealed
+    from loupe.data.fixes import apply_fixes
     from loupe.data.split import hold_out_validation
 
     card = classifier.card
     own = sealed(dataset)
+    if fixes is not None and own.fixes is None and len(own.test):
+        own = apply_fixes(own, fixes)
     if own.fingerprint == card.training_data["fingerprint"]:
         return hold_out_validation(own, card.recipe["validation"], card.recipe["seed"])
+    if is_trained_on(own, card, split):
+        return own
     before = len(dataset.notes)
     if split == "test":
         dataset = all_as_test(dataset)

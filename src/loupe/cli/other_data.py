@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from loupe.classifier.card import Card
 from loupe.data.dataset import TEST, Dataset
 from loupe.data.sizes import fit
 from loupe.data.split import seal_test
@@ -35,6 +36,29 @@ def sealed(dataset: Dataset) -> Dataset:
         return seal_test(dataset)
     except DataError:
         return dataset
+
+
+def is_trained_on(dataset: Dataset, card: Card, split: str) -> bool:
+    """Say whether a model was trained on the same images, with labels mended before or since.
+
+    Its test images are the same then. Its validation images are not: they are drawn anew when
+    labels change.
+
+    Raises:
+        DataError: these, or the training images, were asked for.
+    """
+    mended = card.training_data.get("fixes")
+    theirs = {card.training_data["fingerprint"], mended and mended["fingerprint_before"]}
+    ours = {dataset.fingerprint, dataset.fixes and dataset.fixes.fingerprint_before}
+    if not (theirs & ours) - {None}:
+        return False
+    if split != "test":
+        raise DataError(
+            f"The model was trained {'with other fixes than these' if mended else 'without fixes'} "
+            f"of {dataset.name}, so its {split} images are others. Evaluate on test images, or "
+            f"read the data as it was then{', with --fixes' if mended else ''}."
+        )
+    return True
 
 
 def all_as_test(dataset: Dataset) -> Dataset:

@@ -12,7 +12,7 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -116,7 +116,7 @@ def apply_fixes(dataset: Dataset, path: str | os.PathLike[str]) -> Dataset:
             f"of {path} into that file, or read the data without it."
         )
     path = Path(path)
-    found = corrections(dataset, path, touched=dataset.split != TEST)
+    found = corrections(dataset, read_fixes(path), path, touched=dataset.split != TEST)
     _require_all_classes(dataset, found, path)
     applied = AppliedFixes(
         path=str(path.resolve()),
@@ -133,22 +133,22 @@ def apply_fixes(dataset: Dataset, path: str | os.PathLike[str]) -> Dataset:
 
 
 def corrections(
-    dataset: Dataset, path: str | os.PathLike[str], touched: Bool[np.ndarray, " n"]
+    dataset: Dataset, fixes: Sequence[Fix], path: Path, touched: Bool[np.ndarray, " n"]
 ) -> Corrections:
-    """Find out what a fixes file means for each image.
+    """Find out what fixes mean for each image.
 
     Args:
         dataset: the images, with the labels as they lie.
-        path: of the fixes file.
+        fixes: what was read.
+        path: of their file, for messages.
         touched: images that may be changed; rows about others are checked, and counted.
 
     Raises:
         DataError: a row does not fit the data.
     """
-    path = Path(path)
-    fixes = read_fixes(path)
     _refuse_class_named_drop(dataset, fixes, path)
-    place = _places(dataset, fixes, path)
+    place, times = places(dataset, fixes)
+    _require_places(dataset, fixes, path, place, times)
     number = {name: i for i, name in enumerate(dataset.class_names)}
     number |= {inert(name): i for name, i in number.items()}
     labels, dropped = dataset.labels.copy(), np.zeros(len(dataset), bool)
@@ -238,8 +238,12 @@ def _fix(path: Path, line: int, row: Sequence[str], place: dict[str, int]) -> Fi
     return Fix(**cells, line=line)
 
 
-def _places(dataset: Dataset, fixes: Sequence[Fix], path: Path) -> dict[str, int]:
-    """Find the image of each source that the fixes name."""
+def places(dataset: Dataset, fixes: Sequence[Fix]) -> tuple[dict[str, int], Counter[str]]:
+    """Find the images that fixes name.
+
+    Returns:
+        The position of the image of each source that is there, and how many images have it.
+    """
     wanted = {fix.source for fix in fixes}
     place: dict[str, int] = {}
     times: Counter[str] = Counter()
@@ -248,6 +252,17 @@ def _places(dataset: Dataset, fixes: Sequence[Fix], path: Path) -> dict[str, int
         for name in {source, portable, inert(source), inert(portable)} & wanted:
             place[name] = index
             times[name] += 1
+    return place, times
+
+
+def _require_places(
+    dataset: Dataset,
+    fixes: Sequence[Fix],
+    path: Path,
+    place: Mapping[str, int],
+    times: Mapping[str, int],
+) -> None:
+    """Refuse fixes of images that are not there, or that cannot be told apart."""
     for fix in fixes:
         where = f"{path}, line {fix.line}"
         if fix.source not in place:
@@ -261,7 +276,6 @@ def _places(dataset: Dataset, fixes: Sequence[Fix], path: Path) -> dict[str, int
                 f"{where}: {times[fix.source]} images of {dataset.name} have the source "
                 f"'{fix.source}', and nobody can tell which is meant. Give each its own first."
             )
-    return place
 
 
 def _class(name: str, number: dict[str, int], where: str) -> int | None:
