@@ -198,7 +198,7 @@ def page(fault: str, number: int, seed: int = SEED, layout: Layout | None = None
 def compose(scene: Scene, fault: str, generator: np.random.Generator) -> Page:
     """Write digits as a scene has them, lay them on paper, light them, take the picture."""
     rows = _rows(scene.layout, generator)
-    images = _digits(rows, generator)
+    images = choose_digits(rows, generator)
     cover, text, places = _write(scene, rows, images, generator)
     picture = _on_paper(scene, cover, places, generator)
     picture = _taken(scene, picture, generator)
@@ -248,7 +248,7 @@ def _rows(layout: Layout, generator: np.random.Generator) -> list[int]:
     return generator.integers(2, 9, count).tolist()
 
 
-def _digits(rows: list[int], generator: np.random.Generator) -> list[tuple[int, int]]:
+def choose_digits(rows: list[int], generator: np.random.Generator) -> list[tuple[int, int]]:
     """Choose a writer, and digits of that writer: index and label of each."""
     data = held_out()
     assert data.groups is not None  # the catalogue brings them
@@ -298,7 +298,7 @@ def other_school(strokes: Strokes, label: int, generator: np.random.Generator) -
     return strokes
 
 
-def _glyph(
+def draw_digit(
     scene: Scene, index: int, label: int, height: float, generator: np.random.Generator
 ) -> np.ndarray:
     """Draw one digit so many pixels high: its cover, cropped."""
@@ -336,7 +336,7 @@ def _write(
     """Set the digits in lines: cover of the page, its text, the digits' boxes."""
     sizes = scene.digit * np.exp(generator.normal(0, 0.05, len(digits)))
     glyphs = [
-        _glyph(scene, index, label, height, generator)
+        draw_digit(scene, index, label, height, generator)
         for (index, label), height in zip(digits, sizes, strict=True)
     ]
     spacing = scene.digit * generator.uniform(1.45, 1.9)

@@ -95,12 +95,11 @@ def test_touching_glyphs_are_divided_where_the_chooser_says():
 
     def halves(ways):
         offered.extend(ways)
-        middles = [
-            [abs(c[0].box[2] - c[-1].box[2]) if len(c) == 2 else 999 for c in w] for w in ways
+        return [
+            [abs(c[0].box[2] - c[-1].box[2]) / 99 if len(c) == 2 else 99.0 for c in w] for w in ways
         ]
-        return [int(np.argmin(own)) for own in middles]
 
-    lines = find_lines(inked(cover), choose=halves)
+    lines = find_lines(inked(cover), weigh=halves)
     assert [len(line) for line in lines] == [2] and offered
     left, right = (x for x, _ in places(lines)[0])
     assert left == pytest.approx(42, abs=6) and right == pytest.approx(93, abs=6)
@@ -129,10 +128,10 @@ def torn_seven():
 
 
 def test_pieces_of_a_torn_glyph_are_joined_where_that_leaves_less_doubt():
-    prefers_one = lambda ways: [int(np.argmin([len(way) for way in own])) for own in ways]  # noqa: E731
-    prefers_many = lambda ways: [int(np.argmax([len(way) for way in own])) for own in ways]  # noqa: E731
-    assert [len(line) for line in find_lines(inked(torn_seven()), choose=prefers_one)] == [1]
-    assert sum(len(line) for line in find_lines(inked(torn_seven()), choose=prefers_many)) > 1
+    prefers_one = lambda ways: [[5.0 * len(way) for way in own] for own in ways]  # noqa: E731
+    prefers_many = lambda ways: [[99.0 / len(way) for way in own] for own in ways]  # noqa: E731
+    assert [len(line) for line in find_lines(inked(torn_seven()), weigh=prefers_one)] == [1]
+    assert sum(len(line) for line in find_lines(inked(torn_seven()), weigh=prefers_many)) > 1
 
 
 def test_a_row_of_whole_glyphs_is_never_taken_for_pieces_of_one():
@@ -141,9 +140,9 @@ def test_a_row_of_whole_glyphs_is_never_taken_for_pieces_of_one():
         draw(cover, "1", left, 50, 90, 8)
     asked = []
 
-    def choose(ways):
+    def weigh(ways):
         asked.extend(way for own in ways for way in own if len(way) == 1)
-        return [0] * len(ways)
+        return [[5.0 * len(way) for way in own] for own in ways]
 
-    assert [len(line) for line in find_lines(inked(cover), choose=choose)] == [3]
+    assert [len(line) for line in find_lines(inked(cover), weigh=weigh)] == [3]
     assert not asked

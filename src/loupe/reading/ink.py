@@ -65,11 +65,9 @@ def find_ink(picture: Image) -> Ink:
         >>> ink.polarity, np.argwhere(ink.cover > 128)[[0, -1]].tolist()
         ('dark on light', [[20, 28], [39, 30]])
     """
-    close = shrunk(picture, WORKING_SIDE)
-    first = shrunk(close, _FIRST_SIDE)
-    ink = _looked(first, _FIRST_PAPER_SIDE)
+    ink = _looked(shrunk(picture, _FIRST_SIDE), _FIRST_PAPER_SIDE)
     if not _is_one_thick_glyph(ink.cover):
-        ink = _looked(close, _PAPER_SIDE)
+        ink = _looked(shrunk(picture, WORKING_SIDE), _PAPER_SIDE)
     return replace(ink, scale=max(ink.cover.shape) / max(picture.shape[:2]))
 
 
@@ -131,6 +129,11 @@ def shrunk(picture: Image, side: int) -> UInt8[np.ndarray, "rows columns c"]:
     if factor >= 1:
         return picture
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    whole = int(1 / factor)  # to one side in whole pixels is averaged ten times as fast
+    if whole > 1 and min(height, width) >= whole:
+        rough = (width // whole, height // whole)
+        fitting = picture[: rough[1] * whole, : rough[0] * whole]
+        picture = cv2.resize(fitting, rough, interpolation=cv2.INTER_AREA)
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8).reshape(size[1], size[0], -1)
 

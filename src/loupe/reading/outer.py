@@ -11,6 +11,9 @@ Mask = Bool[np.ndarray, "y x"]
 _SMALLEST = 0.12  # of the picture: a page is larger
 _RECTANGULAR = 0.9  # share of its rectangle that a page fills; an ellipse fills 0.785
 _SOLID = 0.6  # share of a page's outline that is paper, not ink
+_SLENDER = 0.2  # of its longer side: a narrower shape is a stroke
+_DRAWN = 0.25  # of the page's distance from the ground: what is as far from the page is drawn on it
+_LEAST_DRAWN = 16  # grey levels
 _RIM = 0.02  # of the page's shorter side: left out with the table
 
 
@@ -29,26 +32,36 @@ def find_page(picture: Image) -> Mask | None:
     levels = distance.astype(np.uint8)
     threshold, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
     apart = (levels > max(threshold, 12)).astype(np.uint8)
-    contours, tree = cv2.findContours(apart, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if tree is None:
+    contours, _ = cv2.findContours(apart, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
         return None
-    outlines = [c for c, row in zip(contours, tree[0], strict=True) if row[3] < 0]
-    outline = max(outlines, key=cv2.contourArea)
-    return _page_within(apart, outline)
+    return _page_within(picture, levels, apart, max(contours, key=cv2.contourArea))
 
 
-def _page_within(apart: np.ndarray, outline: np.ndarray) -> Mask | None:
+def _page_within(
+    picture: Image, levels: np.ndarray, apart: np.ndarray, outline: np.ndarray
+) -> Mask | None:
     rectangle = cv2.minAreaRect(outline)
     enclosed, sides = cv2.contourArea(outline), rectangle[1]
     if enclosed < _SMALLEST * apart.size or enclosed < _RECTANGULAR * sides[0] * sides[1]:
         return None
+    if min(sides) < _SLENDER * max(sides):
+        return None
     page = np.zeros_like(apart)
     cv2.drawContours(page, [outline], -1, 1, cv2.FILLED)
-    paper = (page & apart).sum()
-    holes = page.sum() - paper
-    if paper < _SOLID * page.sum() or holes < 4:
+    if (page & apart).sum() < _SOLID * page.sum():
         return None
     depth = cv2.distanceTransform(np.pad(page, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     inner = np.asarray(depth > 2 + _RIM * min(sides))
     # Something must be drawn on it: a rectangle that is full is itself the drawing.
-    return inner if bool((inner & (apart == 0)).sum() >= 4) else None
+    return inner if _drawn_on(picture[inner], levels[inner]) >= 4 else None
+
+
+def _drawn_on(pixels: np.ndarray, levels: np.ndarray) -> int:
+    """How many pixels of a page are neither paper nor noise, whatever the ground's colour is."""
+    if not len(pixels):
+        return 0
+    paper = np.median(pixels, axis=0).astype(np.int16)
+    distance = np.abs(pixels.astype(np.int16) - paper).max(axis=1)
+    least = max(_DRAWN * float(np.median(levels)), _LEAST_DRAWN)
+    return int((distance > least).sum())

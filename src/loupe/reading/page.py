@@ -8,9 +8,9 @@ import numpy as np
 from loupe.reading.crop import Crop, divisions, joined
 from loupe.reading.ink import Cover, Ink
 
-# Chooses among ways to see the same ink: gives the place of the best of each list.
-Choose = Callable[[Sequence[Sequence[tuple[Crop, ...]]]], Sequence[int]]
 Line = tuple[Crop, ...]
+Ways = Sequence[Sequence[Line]]  # lists of ways to see the same ink
+Weigh = Callable[[Ways], Sequence[Sequence[float]]]  # the doubt about each way
 
 _MOST_PARTS = 1500
 MOST_DOUBTED = 200  # glyphs; on fuller pages none is tried joined or cut: seconds would pass
@@ -18,6 +18,9 @@ _MOST_WIDE = 40  # glyphs that are cut on trial, in some twenty ways each
 
 # All in shares of the glyphs' size.
 _SPECK = 0.12  # smaller parts are dirt
+_FREE = 0.5  # a part of this size that touches no border is what the picture is about
+_CUT_OFF = 0.4  # this narrow, a part at the side of one glyph is a piece of the next
+_HAIR = 0.4  # of the pen's width: thinner parts at the border were not written with it
 _FRAGMENT = 0.5  # smaller parts belong to a glyph beside them
 _LONG = 0.3  # fragments as long as this are pieces of strokes, not dots
 _REACH_OF_STROKES, _REACH_OF_DOTS = 0.6, 0.15  # as far as they may lie from their glyph
@@ -25,19 +28,26 @@ _ALONE = 0.35  # a fragment that belongs to nothing is a glyph if it is as large
 _TORN = 0.3  # pieces of a torn glyph lie as near to each other
 _MOST_PIECES = 6  # of a torn glyph
 _PIECE = 0.7  # the smallest is not larger
+_WIDEST = 1.3  # times its height: as wide as one glyph that stands alone
+_WIDER = 1.6  # with a piece that came loose
+
+# Doubt that must be outweighed: one glyph is likelier than two, above all on its own.
+_MORE = 0.6  # for each glyph more
+_ALONE_MORE = 2.0  # for a glyph that stands alone and is no wider than one
+_HARDLY = 2.5  # doubt about what a cut leaves: there was nothing to cut
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
 _SLANT = 1.1  # lines that a slope of 1 must save to be believed
 
 
-def find_lines(ink: Ink, layout: str = "auto", choose: Choose | None = None) -> tuple[Line, ...]:
+def find_lines(ink: Ink, layout: str = "auto", weigh: Weigh | None = None) -> tuple[Line, ...]:
     """Find the glyphs, in lines from top to bottom, each from left to right.
 
     Args:
         ink: of the picture.
         layout: "single" takes all ink for one glyph, "line" all glyphs for one line.
-        choose: decides whether parts are one glyph or several; without it, parts that touch are
-            one, and parts that do not are several.
+        weigh: says how doubtful ways to see the same ink are, for example as one glyph and as
+            several; without it, parts that touch are one, and parts that do not are several.
     """
     parts = _parts(ink.cover)
     if not parts:
@@ -46,9 +56,12 @@ def find_lines(ink: Ink, layout: str = "auto", choose: Choose | None = None) -> 
     groups = _groups(_without_dirt(parts, ink.cover.shape, size), size)
     if layout == "single":
         return ((joined(groups),),) if groups else ()
-    if choose and len(groups) <= MOST_DOUBTED:
-        groups = _pieced(groups, size, choose)
-        groups = _divided(_stacked(groups, size, choose), size, choose)
+    if weigh and len(groups) <= MOST_DOUBTED:
+        pieces = groups
+        groups = _pieced(groups, size, weigh)
+        groups = _divided(_stacked(groups, size, weigh), size, weigh)
+        if layout == "auto":
+            groups = _whole(pieces, groups, weigh)
     if layout == "line" and groups:
         return (tuple(sorted(groups, key=_middle)),)
     return _lines(groups) if groups else ()
@@ -92,7 +105,62 @@ def _without_dirt(parts: Sequence[Crop], shape: tuple[int, ...], size: float) ->
         at_end = (top == 0 or top + height == shape[0]) and height < 0.15 * size
         if _size(part) >= _SPECK * size and (len(parts) == 1 or not (at_side or at_end)):
             kept.append(part)
-    return kept
+    return _without_strays(kept, shape, size)
+
+
+def _without_strays(parts: list[Crop], shape: tuple[int, ...], size: float) -> list[Crop]:
+    """Leave out what reaches in from beyond the picture, beside glyphs that lie free in it.
+
+    Such are a finger in a corner, a piece of the next glyph, a crease: thin beside the pen.
+    """
+    contacts = [_contacts(part, shape) for part in parts]
+    free = [part for part, own in zip(parts, contacts, strict=True) if not any(own)]
+    if len(free) == len(parts) or max(map(_size, free), default=0) < _FREE * size:
+        return parts
+    pen = max(map(_thickness, free))
+    is_one = sum(_size(part) >= _FREE * size for part in free) == 1
+    return [
+        part
+        for part, own in zip(parts, contacts, strict=True)
+        if not any(own) or not _is_stray(part, own, size, pen, is_one)
+    ]
+
+
+def _is_stray(
+    part: Crop, contacts: tuple[int, int, int, int], size: float, pen: float, is_one: bool
+) -> bool:
+    """Whether a part at the border is none of the glyphs.
+
+    Args:
+        part: that touches the border.
+        contacts: with each side.
+        size: of the glyphs.
+        pen: half the width of what was written with it.
+        is_one: whether there is one glyph beside it; more are a line, which may reach the border.
+    """
+    left, top, right, bottom = contacts
+    in_corner = max(left, right) > 0 and max(top, bottom) > 0
+    is_piece = max(contacts) > 0.5 * _size(part) and _size(part) < 0.6 * size
+    is_neighbour = is_one and max(left, right) > 0 and part.box[2] < _CUT_OFF * size
+    return in_corner or is_piece or is_neighbour or _thickness(part) < _HAIR * pen
+
+
+def _contacts(part: Crop, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """How many pixels of a part lie on the picture's left, top, right and bottom border."""
+    left, top, width, height = part.box
+    ink = part.cover > 0
+    return (
+        int(ink[:, 0].sum()) * (left == 0),
+        int(ink[0].sum()) * (top == 0),
+        int(ink[:, -1].sum()) * (left + width == shape[1]),
+        int(ink[-1].sum()) * (top + height == shape[0]),
+    )
+
+
+def _thickness(part: Crop) -> float:
+    """Half the width of a part's widest stroke, in pixels."""
+    ink = np.pad(part.cover >= 128, 1).astype(np.uint8)
+    return float(cv2.distanceTransform(ink, cv2.DIST_L2, 3).max())
 
 
 def _groups(parts: Sequence[Crop], size: float) -> list[Crop]:
@@ -134,28 +202,37 @@ def _pairs_above_each_other(groups: Sequence[Crop], size: float) -> list[tuple[i
     return [pair for pair in pairs if _size(joined([groups[i] for i in pair])) < 2 * size]
 
 
-def _pieced(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
+def _pieced(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     """Join the pieces of a torn glyph, where together they are the better reading."""
     clusters = [
         cluster
-        for cluster in _clusters_of(groups, size)
+        for cluster in _clusters_of(groups, _TORN * size)
         if _may_be_one(cluster, size, alone=len(cluster) == len(groups))
     ]
     ways = [((joined(cluster),), tuple(cluster)) for cluster in clusters]
     taken: set[int] = set()
     whole = []
-    for cluster, way, best in zip(clusters, ways, choose(ways), strict=True):
+    for cluster, way, best in zip(clusters, ways, _best(ways, weigh), strict=True):
         if best == 0:
             taken |= {id(piece) for piece in cluster}
             whole.append(way[0][0])
     return [group for group in groups if id(group) not in taken] + whole
 
 
-def _clusters_of(groups: Sequence[Crop], size: float) -> list[list[Crop]]:
+def _best(ways: Ways, weigh: Weigh, more: float = _MORE) -> list[int]:
+    """The place of the best way of each list, if each glyph more is so much less likely."""
+    costs = [
+        [doubt + more * (len(way) - 1) for way, doubt in zip(own, doubts, strict=True)]
+        for own, doubts in zip(ways, weigh(ways), strict=True)
+    ]
+    return [int(np.argmin(own)) for own in costs]
+
+
+def _clusters_of(groups: Sequence[Crop], reach: float) -> list[list[Crop]]:
     """Groups that lie close together, of two or more."""
     if len(groups) < 2:
         return []
-    near = _gaps(groups, groups) < _TORN * size
+    near = _gaps(groups, groups) < reach
     cluster_of, before = np.arange(len(groups)), np.empty(0, np.int64)
     while not np.array_equal(cluster_of, before):  # each takes the lowest number near it
         before = cluster_of
@@ -178,32 +255,56 @@ def _may_be_one(cluster: Sequence[Crop], size: float, alone: bool) -> bool:
     whole = joined(cluster)
     _, _, width, height = whole.box
     is_torn = min(map(_size, cluster)) < _PIECE * _size(whole)
-    fits = width < 1.3 * height if alone else width < height and _size(whole) < 2 * size
+    fits = width < _WIDEST * height if alone else width < height and _size(whole) < 2 * size
     return is_torn and fits and len(cluster) <= _MOST_PIECES
 
 
-def _stacked(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
+def _stacked(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     """Join parts that lie above each other, or in each other, where that is the better reading."""
     pairs = _pairs_above_each_other(groups, size)
     ways = [((joined([groups[i], groups[j]]),), (groups[i], groups[j])) for i, j in pairs]
     used: set[int] = set()
     together = []
-    for (i, j), way, best in zip(pairs, ways, choose(ways), strict=True):
+    for (i, j), way, best in zip(pairs, ways, _best(ways, weigh), strict=True):
         if best == 0 and not used & {i, j}:
             used |= {i, j}
             together.append(way[0][0])
     return [group for i, group in enumerate(groups) if i not in used] + together
 
 
-def _divided(groups: list[Crop], size: float, choose: Choose) -> list[Crop]:
+def _whole(pieces: list[Crop], groups: list[Crop], weigh: Weigh) -> list[Crop]:
+    """Take all ink for one glyph, where it has the shape of one and that is the better reading."""
+    if not 1 < len(groups) <= _MOST_PIECES or not 1 < len(pieces) <= _MOST_PIECES:
+        return groups
+    whole = joined(pieces)
+    is_torn = min(map(_size, pieces)) < _PIECE * _size(whole)
+    clusters = _clusters_of(pieces, _TORN * _size(whole))
+    is_near = len(clusters) == 1 and len(clusters[0]) == len(pieces)
+    if not is_torn or not is_near or whole.box[2] > _WIDER * whole.box[3]:
+        return groups
+    return [whole] if _best([((whole,), tuple(groups))], weigh) == [0] else groups
+
+
+def _is_narrow(group: Crop) -> bool:
+    return group.box[2] < _WIDEST * group.box[3]
+
+
+def _divided(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     """Divide glyphs that are wider than high, where that is the better reading."""
     wide = [group for group in groups if group.box[2] > max(0.9 * group.box[3], 0.5 * size)]
     if len(wide) > _MOST_WIDE:
         return groups
-    ways = [[(group,), *divisions(group)] for group in wide]
-    chosen = {
-        id(group): way[best] for group, way, best in zip(wide, ways, choose(ways), strict=True)
-    }
+    doubts = [doubt for (doubt,) in weigh([[(group,)] for group in wide])]
+    is_lone = len(groups) == 1 and _is_narrow(groups[0])
+    more = _ALONE_MORE if is_lone else _MORE
+    doubtful = [(group, doubt) for group, doubt in zip(wide, doubts, strict=True) if doubt > more]
+    ways = [divisions(group) for group, _ in doubtful]
+    chosen = {}
+    for (group, least), cuts, costs in zip(doubtful, ways, weigh(ways), strict=True):
+        for parts, doubt in zip(cuts, costs, strict=True):
+            cost = doubt + more * (len(parts) - 1)
+            if doubt < _HARDLY and cost < least:
+                chosen[id(group)], least = parts, cost
     return [part for group in groups for part in chosen.get(id(group), (group,))]
 
 

@@ -1,7 +1,9 @@
 """The reader: from a picture to text, through ink, page and framing, by any classifier."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,13 +14,14 @@ from loupe.framing import Framing
 from loupe.reading.crop import Crop
 from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import LOOKS
-from loupe.reading.page import MOST_DOUBTED, Choose, find_lines
+from loupe.reading.page import MOST_DOUBTED, Ways, Weigh, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
 _DOUBTFUL = 1.0  # mean doubt of a reading from which the picture is looked at again
+_SMUDGE = 0.6  # of the glyphs' size: what is smaller and is refused is dirt
+_RIM = 0.005  # of the picture's longer side: nearer to the border is at it
 _MUCH_LESS = 0.5  # of the first reading's doubt: what another must stay below
-_CUT = 0.6  # doubt that each cut adds: one glyph is likelier than two
 LAYOUTS = ("auto", "single", "line", "page", "frame")
 
 
@@ -42,7 +45,7 @@ def read_picture(
             f"There is no layout {layout!r}; expected {', '.join(LAYOUTS)}."
             f"{did_you_mean(layout, LAYOUTS)}"
         )
-    framing = Framing.from_dict(classifier.card.framing)
+    framing = _framing(json.dumps(classifier.card.framing))
     height, width = picture.shape[:2]
     if layout == "frame" or framing.kind == "none":
         frames = fit_frame(picture, classifier.image_shape)[np.newaxis]
@@ -50,9 +53,17 @@ def read_picture(
         return Reading(text_of(glyphs), glyphs, (width, height), "frame")
     ink = find_ink(picture)
     first = _look(picture, ink, classifier, framing, layout, top)
-    if len(first.glyphs) > MOST_DOUBTED or _doubt(first, classifier) <= _DOUBTFUL:
+    if len(first.glyphs) > MOST_DOUBTED:
+        return first
+    if first.glyphs and _doubt(first, classifier) <= _DOUBTFUL:
         return first
     return _looked_again(first, picture, ink, classifier, framing, layout, top)
+
+
+@lru_cache(maxsize=8)
+def _framing(content: str) -> Framing:
+    """Checking a framing takes a millisecond: once a model is enough."""
+    return Framing.from_dict(json.loads(content))
 
 
 def _look(
@@ -66,7 +77,34 @@ def _look(
     frames = _frames(crops, framing, classifier.image_shape)
     boxes = [_in_picture(crop, ink.scale, (width, height)) for crop in crops]
     glyphs = glyphs_of(boxes, numbers, frames, classifier, top)
-    return Reading(text_of(glyphs), glyphs, (width, height), _found(lines), ink.notes)
+    if layout != "auto":
+        return Reading(text_of(glyphs), glyphs, (width, height), _found(glyphs), ink.notes)
+    kept = _without_smudges(glyphs, (width, height))
+    notes = ink.notes if len(kept) == len(glyphs) else (*ink.notes, "smudges left out")
+    return Reading(text_of(kept), kept, (width, height), _found(kept), notes)
+
+
+def _without_smudges(glyphs: tuple[Glyph, ...], size: tuple[int, int]) -> tuple[Glyph, ...]:
+    """Leave out what is none of the classes and much smaller than what is, or cut by the border."""
+    read = [glyph for glyph in glyphs if glyph.label != REFUSED]
+    if len(read) in (0, len(glyphs)):
+        return glyphs
+    least = _SMUDGE * float(np.median([max(glyph.box[2:]) for glyph in read]))
+    is_free = not all(_at_border(glyph, size) for glyph in read)
+    kept = [
+        glyph
+        for glyph in glyphs
+        if glyph.label != REFUSED
+        or (max(glyph.box[2:]) >= least and not (is_free and _at_border(glyph, size)))
+    ]
+    lines = sorted({glyph.line for glyph in kept})
+    return tuple(replace(glyph, line=lines.index(glyph.line)) for glyph in kept)
+
+
+def _at_border(glyph: Glyph, size: tuple[int, int]) -> bool:
+    left, top, width, height = glyph.box
+    rim = _RIM * max(size)
+    return min(left, top) < rim or left + width > size[0] - rim or top + height > size[1] - rim
 
 
 def _looked_again(
@@ -79,7 +117,7 @@ def _looked_again(
     top: int,
 ) -> Reading:
     """Take the reading that leaves the least doubt, if it is much less than the first one's."""
-    best, least = first, _MUCH_LESS * _doubt(first, classifier)
+    best, least = first, _MUCH_LESS * (_doubt(first, classifier) if first.glyphs else _DOUBTFUL)
     for look in LOOKS:
         seen = look.look(picture, ink)
         if seen is None:
@@ -117,20 +155,19 @@ def _doubts(outlier: np.ndarray, best: np.ndarray, classifier: Classifier) -> np
     return doubts
 
 
-def _by_doubt(classifier: Classifier, framing: Framing) -> Choose:
-    """Choose among ways to see the same ink by how much the classifier doubts each."""
+def _by_doubt(classifier: Classifier, framing: Framing) -> Weigh:
+    """Weigh ways to see the same ink by how much the classifier doubts each."""
 
-    def choose(ways: Sequence[Sequence[tuple[Crop, ...]]]) -> list[int]:
+    def weigh(ways: Ways) -> list[list[float]]:
         crops = [crop for way in ways for crops in way for crop in crops]
         if not crops:
-            return [0] * len(ways)
+            return [[] for _ in ways]
         output = classifier.examine(_frames(crops, framing, classifier.image_shape))
         best = output.probabilities.max(axis=1)
         doubts = iter(_doubts(output.outlier, best, classifier).tolist())
-        costs = [[_cost(crops, [next(doubts) for _ in crops]) for crops in way] for way in ways]
-        return [int(np.argmin(own)) for own in costs]
+        return [[_cost(crops, [next(doubts) for _ in crops]) for crops in way] for way in ways]
 
-    return choose
+    return weigh
 
 
 def _cost(crops: Sequence[Crop], doubts: Sequence[float]) -> float:
@@ -140,8 +177,7 @@ def _cost(crops: Sequence[Crop], doubts: Sequence[float]) -> float:
         max(0.0, crop.box[2] / crop.box[3] - 1.1) + max(0.0, 0.7 - crop.box[3] / highest)
         for crop in crops
     ]
-    worst = max(doubt + 2 * more for doubt, more in zip(doubts, unlikely, strict=True))
-    return worst + _CUT * (len(crops) - 1)
+    return max(doubt + 2 * more for doubt, more in zip(doubts, unlikely, strict=True))
 
 
 def _frames(crops: Sequence[Crop], framing: Framing, shape: tuple[int, int, int]) -> Images:
@@ -193,7 +229,7 @@ def _in_picture(crop: Crop, scale: float, size: tuple[int, int]) -> tuple[int, i
     return left, top, max(1, min(width, size[0] - left)), max(1, min(height, size[1] - top))
 
 
-def _found(lines: Sequence[Sequence[Crop]]) -> str:
-    if len(lines) > 1:
+def _found(glyphs: Sequence[Glyph]) -> str:
+    if any(glyph.line > 0 for glyph in glyphs):
         return "page"
-    return "single" if sum(map(len, lines)) <= 1 else "line"
+    return "single" if len(glyphs) <= 1 else "line"

@@ -8,6 +8,10 @@ Drawn = UInt8[np.ndarray, "y x"]  # 1 where there is ink
 
 _RUN = 1 / 16  # of the picture's side: pieces of a ruled line without a step
 _SPAN = 0.97  # of the picture's side: as far as a ruled line reaches
+_STEEPEST = 0.3  # of its length: what a ruled line rises; steeper ones are strokes
+_BENT = 0.03  # of its length: how far its middle lies beside it at most
+_VOTES = 1500  # places where ink is that vote for a line
+_MOST_LINES = 60  # in each direction
 _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse has 0.785
 _HOLLOW = 0.5  # a box has less ink than this share of what it encloses
 _INSIDE = 0.2  # of the box's side: something in it must be as large, or it is no box
@@ -49,56 +53,107 @@ def _is_worth_more(plain: Drawn) -> bool:
 def _spanning_lines(drawn: Drawn) -> Drawn:
     """Horizontal lines that reach from one side of the picture to the other."""
     height, width = drawn.shape
-    nothing = np.zeros_like(drawn)
+    lines = np.zeros_like(drawn)
     if min(height, width) < 16:
-        return nothing
+        return lines
     # Slanted thin lines come in steps: thickened, their steps overlap.
     thick = cv2.dilate(drawn, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(
         thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
     )
-    covered = np.flatnonzero(runs.any(axis=0))
-    gap = width // 8 | 1  # what is closed
-    if covered.size < 0.5 * width or np.ptp(covered) + 1 < _SPAN * width:
-        return nothing
-    if np.diff(covered).max() > gap:
-        return nothing
-    joined = cv2.morphologyEx(
-        cv2.copyMakeBorder(runs, 0, 0, width // 4, width // 4, cv2.BORDER_CONSTANT, value=0),
-        cv2.MORPH_CLOSE,
-        np.ones((3, gap), np.uint8),
-    )[:, width // 4 : width // 4 + width]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(joined))
-    lines = nothing
-    for number in range(1, count):
-        _, top, length, rise, _ = stats[number].tolist()
-        if length < _SPAN * width:
-            continue
-        part = (labels[top : top + rise] == number).astype(np.uint8) & runs[top : top + rise]
-        lines[top : top + rise] |= _line_without_crossings(
-            drawn[top : top + rise], part, drawn, top
-        )
+    rows, columns, heights = _segments(np.asarray(runs))
+    for _ in range(_MOST_LINES):
+        if not _reaches_across(np.unique(columns), width):
+            break
+        middles, thickness = _fitted_line(rows, columns, heights, drawn.shape)
+        along = np.clip(np.round(middles), 0, height - 1).astype(np.int64)
+        inked = np.flatnonzero(np.asarray(runs)[along, np.arange(width)])
+        if not thickness or not _reaches_across(inked, width):
+            break
+        lines |= _line_without_crossings(drawn, middles, thickness)
+        beyond = np.abs(rows - middles[columns]) > thickness + 2
+        rows, columns, heights = rows[beyond], columns[beyond], heights[beyond]
     return lines
 
 
-def _line_without_crossings(rows: Drawn, part: Drawn, drawn: np.ndarray, top: int) -> Drawn:
+def _segments(runs: Drawn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row of the middle, column and height of all that hangs together in each column."""
+    edges = np.diff(np.pad(runs.T, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    columns, starts = np.nonzero(edges > 0)
+    ends = np.nonzero(edges < 0)[1]
+    return (starts + ends - 1) / 2, columns, (ends - starts).astype(np.float64)
+
+
+def _reaches_across(covered: np.ndarray, width: int) -> bool:
+    """Whether columns are half of all, from one side to the other, without a large gap."""
+    if covered.size < 0.5 * width or np.ptp(covered) + 1 < _SPAN * width:
+        return False
+    return bool(np.diff(covered).max() <= width // 8 | 1)
+
+
+def _fitted_line(
+    rows: np.ndarray, columns: np.ndarray, heights: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, float]:
+    """The middle of a line in each column, and its thickness: the one that most columns have.
+
+    Its place is voted for (Hough 1962) and then fitted: paper curls, but not much. The thickness
+    is 0 where there is no such line.
+    """
+    height, width = shape
+    tolerance = max(1.5, 0.004 * width)
+    terms = np.stack([np.ones(width), *(np.linspace(-1, 1, width) ** i for i in (1, 2))], axis=1)
+    middles, reach, thickness = _voted(rows, columns, shape, tolerance), 2 * tolerance, 0.0
+    fit = np.zeros(3)
+    for _ in range(4):
+        near = np.abs(rows - middles[columns]) < reach
+        if near.sum() < 0.3 * width:
+            return middles, 0.0
+        thickness = float(np.median(heights[near]))
+        near &= heights < 1.5 * thickness + 1  # not where strokes cross it
+        fit = np.linalg.lstsq(terms[columns[near]], rows[near], rcond=None)[0]
+        middles, reach = terms @ fit, tolerance
+    is_straight = abs(fit[2]) < _BENT * width and abs(2 * fit[1]) < _STEEPEST * width
+    is_thin = thickness - 2 < 0.1 * min(width, height)  # it was thickened by two
+    return middles, thickness if is_straight and is_thin else 0.0
+
+
+def _voted(
+    rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...], tolerance: float
+) -> np.ndarray:
+    """The straight line that most places vote for: its row in each column."""
+    height, width = shape
+    every = slice(None, None, max(1, len(rows) // _VOTES))
+    best = (0, 0.0, 0.0)
+    for slope in np.arange(-_STEEPEST, _STEEPEST, 2 * tolerance / width):
+        places = (rows[every] - slope * columns[every]) / (2 * tolerance) + height
+        counted = np.bincount(np.maximum(places, 0).astype(np.int64))
+        most = int(counted.argmax())
+        best = max(best, (int(counted[most]), float(slope), most + 0.5 - height))
+    _, slope, start = best
+    return np.asarray(2 * tolerance * start + slope * np.arange(width))
+
+
+def _line_without_crossings(drawn: Drawn, middles: np.ndarray, thickness: float) -> Drawn:
     """The pixels of one line, but not those where a stroke crosses it or hangs on it."""
-    line = np.asarray(rows & part)
-    columns = line.any(axis=0)
-    if not columns.any():
-        return line
-    thickness = float(np.median(line.sum(axis=0)[columns]))
-    if thickness > 0.1 * min(drawn.shape):
-        return np.zeros_like(line)
+    half = thickness / 2 + 0.5
+    top = max(0, int(middles.min() - half))
+    end = min(len(drawn), int(np.ceil(middles.max() + half)) + 1)
+    lines = np.zeros_like(drawn)
+    if top >= end:
+        return lines
+    away = np.abs(np.arange(top, end)[:, np.newaxis] - middles)
+    line = drawn[top:end] & (away <= half).astype(np.uint8)
+    thickness = float(np.median(line.sum(axis=0)[line.any(axis=0)])) if line.any() else 0.0
     reach = int(np.ceil(1.5 * thickness)) + 2
-    low, high = max(0, top - reach), min(len(drawn), top + len(rows) + reach)
+    low, high = max(0, top - reach), min(len(drawn), end + reach)
     # Ink in columns where it is clearly higher than the line belongs to a stroke.
     tall = cv2.morphologyEx(
         np.ascontiguousarray(drawn[low:high]),
         cv2.MORPH_OPEN,
         np.ones((int(np.ceil(1.6 * thickness)) + 2, 1), np.uint8),
-    )[top - low : top - low + len(rows)]
-    return np.asarray(line & ~np.asarray(tall, np.uint8))
+    )[top - low : end - low]
+    lines[top:end] = line & ~np.asarray(tall, np.uint8)
+    return lines
 
 
 def _without_boxes(drawn: Drawn) -> Drawn:
