@@ -147,13 +147,13 @@ def test_what_the_network_sees_is_the_image_as_the_model_file_will_see_it(job_of
     job = job_of()
     assert job.background > 0
     chosen = torch.tensor([3, 5])
-    inputs = loop._inputs(job, new_member(job, 0), chosen)
+    inputs = loop._inputs(job, new_member(job, 0), chosen, 0)
     torch.testing.assert_close(inputs, job.training.images[chosen] / 255)
 
 
 def test_what_is_shifted_in_is_the_background_of_the_data(job_of, tiny_dataset):
     job = job_of(augmentation={"shift": 3})
-    inputs = loop._inputs(job, new_member(job, 0), torch.arange(200))
+    inputs = loop._inputs(job, new_member(job, 0), torch.arange(200), 0)
     corners = inputs[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]] * 255
     assert job.background == background_level(with_holdout(tiny_dataset, job).images)
     assert float((corners - job.background).abs().min(1).values.median()) < 1

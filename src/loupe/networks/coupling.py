@@ -40,7 +40,7 @@ def pair_table(num_classes: int) -> np.ndarray:
 
 
 def couple(logits: Tensor) -> Tensor:
-    """Couple pairs: log-probabilities `[n k]` from the logits of "first, not second" `[n pairs]`."""
+    """Couple pairs: from logits of "first, not second" `[n pairs]` to log-probabilities `[n k]`."""
     num_classes = int((1 + (1 + 8 * logits.shape[1]) ** 0.5) / 2)
     table = torch.from_numpy(pair_table(num_classes)).to(logits.device).flatten()
     both = torch.cat([logits, -logits], 1).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
@@ -84,7 +84,8 @@ def write_coupling(graph: Graph, logits: str, num_classes: int) -> str:
     solution = graph.add("Squeeze", last, _axis(graph, 2))
     total = graph.add("ReduceSum", solution, _axis(graph, 1), keepdims=1)
     shares = graph.add("Div", solution, total)
-    return graph.add("Log", graph.add("Max", shares, graph.constant(np.float32([SMALLEST]))))
+    smallest = graph.constant(np.array([SMALLEST], np.float32))
+    return graph.add("Log", graph.add("Max", shares, smallest))
 
 
 def _axis(graph: Graph, axis: int) -> str:

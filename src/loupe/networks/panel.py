@@ -76,7 +76,7 @@ class Panel(nn.Module):
         return self.stack.features(inputs)
 
     def combined(self, logits: Tensor) -> Tensor:
-        """Log-probabilities, but for a constant, `[n k]`, of the networks' logits `[n networks]`."""
+        """Combine logits `[n networks]` to log-probabilities, but for a constant, `[n k]`."""
         return VOTES[self.head].combine(logits / self.temperatures)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -35,8 +35,8 @@ class StackedLinear(nn.Linear):
         if inputs.shape[1] == self.in_features:
             return functional.linear(inputs, self.weight, self.bias)
         count = self.num_networks
-        each = inputs.unflatten(1, (count, -1)).transpose(0, 1)
-        weights = self.weight.unflatten(0, (count, -1))
+        each = inputs.view(len(inputs), count, -1).transpose(0, 1)
+        weights = self.weight.view(count, -1, self.in_features)
         outputs = torch.bmm(each, weights.transpose(1, 2)).transpose(0, 1).flatten(1)
         return outputs if self.bias is None else outputs + self.bias
 
@@ -60,7 +60,7 @@ def stacked_linear(graph: Graph, inputs: str, module: Any) -> str:
         return graph.add("Gemm", inputs, *_weights(graph, module), transB=1)
     count, width = module.num_networks, module.in_features
     each = graph.add("Reshape", inputs, _shape(graph, -1, count, width))
-    weights = module.weight.detach().unflatten(0, (count, -1)).transpose(1, 2)
+    weights = module.weight.detach().view(count, -1, width).transpose(1, 2)
     outputs = graph.add(
         "MatMul",
         graph.add("Transpose", each, perm=[1, 0, 2]),

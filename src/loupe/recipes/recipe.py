@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from loupe.errors import NotationError, RecipeError, did_you_mean
@@ -43,15 +50,17 @@ class Recipe:
         activation: what follows each convolution and dense layer.
         initialization: "glorot" as Keras does, "kaiming" as PyTorch does, "identity": kaiming, but
             3x3 convolutions start as identities (Jordan 2024, arXiv:2404.00498).
-        head: "softmax" is one network for all classes; "one-vs-rest" a network for each class, which
-            says whether an image is of it; "one-vs-one" a network for each pair of classes, which
-            sees only images of these two. Binary networks are trained together.
+        head: "softmax" is one network for all classes; "one-vs-rest" one for each class, which says
+            whether an image is of it; "one-vs-one" one for each pair of classes, which sees images
+            of these two only. Binary networks are trained together.
         balance: how training makes up for rare classes; validation and test images keep their
             frequencies. "weights" weighs losses; "under-sample" draws as few images of each class
             as the rarest has, anew in each round; "over-sample" repeats images up to the most
             frequent class. With binary networks it goes by the two sides of each. Epochs become
             shorter or longer accordingly.
         members: networks in the committee; their probabilities are averaged in the model file.
+        networks: different ones for the members, in turn, in place of `network`; where `members` is
+            1, there is a member for each of them.
         epochs: passes over the training images.
         batch_size: images in one optimizer step.
         optimizer: "muon" turns the gradients of convolutions into orthogonal steps and leaves the
@@ -94,6 +103,7 @@ class Recipe:
     head: Head = "softmax"
     balance: Balance = "none"
     members: Annotated[Whole, Field(ge=1, le=100)] = 1
+    networks: tuple[str, ...] = ()
     epochs: Count = 10
     batch_size: Count = 256
     optimizer: Optimizer = "adamw"
@@ -132,6 +142,30 @@ class Recipe:
     def _is_readable(cls, network: str) -> str:
         return str(parse(network))
 
+    @field_validator("networks")
+    @classmethod
+    def _are_readable(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(parse(network)) for network in networks)
+
+    @model_validator(mode="after")
+    def _has_a_member_for_each_network(self) -> "Recipe":
+        if len(self.networks) > self.members:
+            raise ValueError(
+                f"{len(self.networks)} networks are listed for {self.members} members: give at "
+                "least as many members, or leave members at 1 for one of each"
+            )
+        return self
+
+    def network_of(self, member: int) -> str:
+        """The network of one member, counted from 0.
+
+        Example:
+            >>> mixed = from_dict({"name": "mixed", "networks": ["300N", "8C3-MP2"], "members": 3})
+            >>> [mixed.network_of(member) for member in range(3)]
+            ['300N', '8C3-MP2', '300N']
+        """
+        return self.networks[member % len(self.networks)] if self.networks else self.network
+
 
 KEYS = tuple(key.name for key in fields(Recipe))
 _ADAPTER = TypeAdapter(Recipe)
@@ -140,7 +174,7 @@ _ADAPTER = TypeAdapter(Recipe)
 def to_dict(recipe: Recipe) -> dict[str, Any]:
     """Give a recipe as plain values, without what is not set."""
     values = _ADAPTER.dump_python(recipe)
-    return {key: value for key, value in values.items() if value is not None and value != {}}
+    return {key: value for key, value in values.items() if value not in (None, {}, ())}
 
 
 def from_dict(values: Mapping[str, Any]) -> Recipe:
@@ -157,8 +191,11 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
         ...
         loupe.errors.RecipeError: recipe 'mine': 'epoch' is no setting. Did you mean 'epochs'?
     """
+    values = dict(values)
+    if values.get("members", 1) == 1 and isinstance(values.get("networks"), (list, tuple)):
+        values["members"] = max(1, len(values["networks"]))
     try:
-        recipe = _ADAPTER.validate_python(dict(values))
+        recipe = _ADAPTER.validate_python(values)
     except ValidationError as error:
         raise RecipeError(_explain(error, str(values.get("name", "?")))) from error
     for kind, overrides in recipe.variants.items():  # they are settings too: refuse slips now
@@ -237,7 +274,7 @@ def _explain(error: ValidationError, name: str) -> str:
             points_at_it = isinstance(problem.get("ctx", {}).get("error"), NotationError)
             lines.append(
                 said
-                if points_at_it
+                if points_at_it or not key
                 else f"{key} = {given!r} cannot be: {said[0].lower()}{said[1:]}."
             )
     return f"recipe '{name}': " + "\n".join(lines)

@@ -30,11 +30,10 @@ def _with_epochs(job: Job, minutes: float) -> Recipe:
     member = new_member(trial, 0)
     for _ in range(WARMUP_STEPS):
         run_step(member, trial)
-    began, steps = time.perf_counter(), 0
-    while steps < job.steps_per_epoch and time.perf_counter() - began < TIMED_SECONDS:
+    began, first = time.perf_counter(), member.step
+    while member.step - first < job.steps_per_epoch and time.perf_counter() - began < TIMED_SECONDS:
         run_step(member, trial)
-        steps += 1
-    step_seconds = (time.perf_counter() - began) / steps
+    step_seconds = (time.perf_counter() - began) / (member.step - first)
     began = time.perf_counter()
     finish_epoch(member, trial)
     epoch_seconds = step_seconds * job.steps_per_epoch + (time.perf_counter() - began)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from loupe.networks.build import Net
+from loupe.networks.stacked import Stack
 from loupe.recipes.notation import Dense
+from loupe.training.distillation import soft_slope
 
 # Multiply-adds from which a product is faster in bf16: below, preparing it costs more than it
 # gains (two Zen 5 cores: 1.6 million take 22 us either way, 0.3 million 14 against 6 us).
@@ -55,13 +57,13 @@ class DenseNet:
     parameters: list[Tensor]
 
 
-def is_plain_dense(net: Net) -> bool:
+def is_plain_dense(net: Net | Stack) -> bool:
     """Whether the network is nothing but dense layers with ReLU, or none at all."""
     plain = all(isinstance(layer, Dense) and not layer.suffixes for layer in net.network.layers)
     return plain and (net.activation == "relu" or not net.network.layers)
 
 
-def lay_out(net: Net, batch_size: int, bf16: bool) -> DenseNet:
+def lay_out(net: Net | Stack, batch_size: int, bf16: bool) -> DenseNet:
     """Lay a plain dense network's parameters, and their gradients, side by side.
 
     Args:
@@ -113,7 +115,12 @@ def scaled_rows(images: Tensor, kind: torch.dtype) -> Tensor | None:
 
 @torch.no_grad()
 def dense_gradients(
-    net: DenseNet, inputs: Tensor, labels: Tensor, label_smoothing: float
+    net: DenseNet,
+    inputs: Tensor,
+    labels: Tensor,
+    label_smoothing: float,
+    class_weights: Tensor | None = None,
+    targets: Tensor | None = None,
 ) -> Tensor:
     """Run forward and backward, and leave the mean loss' gradient beside each parameter.
 
@@ -122,6 +129,8 @@ def dense_gradients(
         inputs: float `[n d]`.
         labels: int64 `[n]`.
         label_smoothing: fraction of each label that is spread over all classes.
+        class_weights: of the losses of each class' images, `[k]`; None: 1.
+        targets: soft labels of a teacher, `[n k]`, learnt in place of the labels.
 
     Returns:
         Logits, float32 `[n k]`.
@@ -136,7 +145,12 @@ def dense_gradients(
         activations.append(outputs.to(layer.kind))
         outputs = torch.addmm(layer.bias.to(layer.kind), activations[-1], weight.t())
     logits = outputs.float()
-    slope = _slope(logits, labels, label_smoothing)
+    if targets is None:
+        slope = _slope(logits, labels, label_smoothing)
+    else:
+        slope = soft_slope(logits, targets)
+    if class_weights is not None:
+        slope.mul_(class_weights[labels].unsqueeze(1))
     for index in reversed(range(len(layers))):
         layer, activation = layers[index], activations[index]
         slope = slope.to(layer.kind)

@@ -63,7 +63,8 @@ def choose_compute(recipe: Recipe) -> Compute:
 
 def _gains_from_bf16(recipe: Recipe) -> bool:
     """Convolutions gain, and dense layers of 64 units; in narrower ones conversions cost more."""
-    layers = parse(recipe.network).layers
+    networks = {recipe.network_of(member) for member in range(recipe.members)}
+    layers = [layer for network in networks for layer in parse(network).layers]
     return any(not isinstance(layer, Dense) or layer.units >= 64 for layer in layers)
 
 

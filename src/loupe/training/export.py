@@ -9,12 +9,13 @@ from onnx import TensorProto, ValueInfoProto, helper
 from torch import Tensor
 
 from loupe import __version__
-from loupe.arrays import Features, Labels, Probabilities
+from loupe.arrays import Features, Images, Labels, Probabilities
 from loupe.classifier.card import CARD_KEY, VERSION_KEY, Card
 from loupe.classifier.classifier import Classifier, loads
 from loupe.errors import ModelError
 from loupe.networks.committee import Committee
 from loupe.networks.graph import Graph
+from loupe.training.device import Compute
 
 MAX_FEATURES = 256  # more are projected onto their principal components
 EXACT_COMPONENTS = 1152  # images or features up to which these are exact: 0.2 s
@@ -22,6 +23,7 @@ TOLERANCE = 1e-4  # of a probability, between ONNX Runtime and PyTorch
 MIN_PARITY_IMAGES = 1000
 OUTLIER_QUANTILE = 0.995  # of validation images lie below the outlier threshold
 RIDGE = 0.01  # of the mean variance, added to each: a direction without spread is no evidence
+EXACT = Compute(torch.device("cpu"), bf16=False)  # what the model file is compared with
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +179,11 @@ def probabilities_of(logits: Tensor, temperature: float) -> Probabilities:
     """What the model file must say for these logits."""
     result: Probabilities = torch.softmax(logits / temperature, dim=1).numpy()
     return result
+
+
+def image_tensor(images: Images) -> Tensor:
+    """Images as torch has them, uint8 `[n c h w]`."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
 def _write_features(graph: Graph, features: str, statistics: FeatureStatistics) -> str:

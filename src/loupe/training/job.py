@@ -5,12 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
+from loupe.networks.panel import Panel
 from loupe.recipes.augmentation import Augmentation
-from loupe.recipes.recipe import Recipe
+from loupe.recipes.heads import Problem, draws_for_itself
+from loupe.recipes.recipe import Balance, Recipe
 from loupe.runs.history import Epoch
 from loupe.training.device import Compute
+from loupe.training.distillation import Teacher
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class Pile:
         return len(self.labels)
 
 
+Parts = tuple[Tensor, ...]  # positions of the images of each class, or of each side of a problem
+
+
 @dataclass(frozen=True)
 class Job:
     """What every member of a run is trained with.
@@ -42,6 +49,10 @@ class Job:
         num_classes: of the data set.
         background: pixel value around the objects, 0..255: what is moved in from outside.
         checkpoint_seconds: time between two checkpoints.
+        problems: of the binary networks that are trained; none where one network tells all classes
+            apart.
+        base: panels that these networks are to join, one a member, where only some are trained.
+        teacher: the model whose probabilities are learnt in place of the labels, if there is one.
     """
 
     recipe: Recipe
@@ -51,16 +62,71 @@ class Job:
     num_classes: int
     background: float = 0.0
     checkpoint_seconds: float = 10.0
+    problems: tuple[Problem, ...] = ()
+    base: tuple[Panel, ...] = ()
+    teacher: Teacher | None = None
+
+    @cached_property
+    def drawn_apart(self) -> bool:
+        """Whether each binary network takes images of its own."""
+        return draws_for_itself(self.recipe)
+
+    @cached_property
+    def drawn(self) -> tuple[Parts, ...]:
+        """What the images of a round are drawn from; empty where every round takes all of them.
+
+        A row for each binary network, or one for all; in a row the positions of each class or side
+        of which a share of its own is taken.
+        """
+        labels, balance = self.training.labels.cpu(), self.recipe.balance
+        resampled = balance in ("under-sample", "over-sample")
+        if not self.drawn_apart:
+            classes = range(self.num_classes)
+            return (tuple(_where(labels == label) for label in classes),) if resampled else ()
+        rows = [_sides(problem, labels) for problem in self.problems]
+        return tuple(
+            tuple(map(_where, sides)) if resampled else (_where(sides[0] | sides[1]),)
+            for sides in rows
+        )
+
+    @cached_property
+    def round_size(self) -> int:
+        """Images in a whole round: all of them, or the most that a network has."""
+        sizes = (sum(shares(parts, self.recipe.balance)) for parts in self.drawn)
+        return max(sizes, default=len(self.training))
 
     @cached_property
     def batch_size(self) -> int:
         """Images in one step; all of them where there are fewer than the recipe's batch."""
-        return min(self.recipe.batch_size, len(self.training))
+        return min(self.recipe.batch_size, self.round_size)
 
     @cached_property
     def steps_per_epoch(self) -> int:
         """Full batches only: the few images left over, others in each epoch, wait for the next."""
-        return len(self.training) // self.batch_size
+        return self.round_size // self.batch_size
+
+    @cached_property
+    def loss_weights(self) -> Tensor | None:
+        """Of the classes, `[k]`, or of the no and yes of each network, `[networks 2]`; None: all 1.
+
+        Those of a class add up to as much as those of any other, and to 1 a training image.
+        """
+        if self.recipe.balance != "weights":
+            return None
+        labels = self.training.labels.cpu()
+        if self.problems:
+            sides = [_sides(problem, labels) for problem in self.problems]
+            counts = torch.tensor([[int(no.sum()), int(yes.sum())] for yes, no in sides])
+        else:
+            counts = torch.bincount(labels, minlength=self.num_classes)
+        weights = counts.sum(-1, keepdim=True) / (counts.shape[-1] * counts)
+        return weights.to(self.compute.device)
+
+    @cached_property
+    def positives(self) -> Tensor:
+        """The class that each binary network says yes to, `[networks 1]`."""
+        positives = [[problem.positive] for problem in self.problems]
+        return torch.tensor(positives, device=self.compute.device)
 
     @cached_property
     def varies(self) -> bool:
@@ -71,6 +137,30 @@ class Job:
     def num_steps(self) -> int:
         """Steps of one member."""
         return self.recipe.epochs * self.steps_per_epoch
+
+
+def shares(parts: Parts, balance: Balance) -> list[int]:
+    """How many images of each part make a round.
+
+    Example:
+        >>> parts = (torch.arange(9), torch.arange(3))
+        >>> shares(parts, "under-sample"), shares(parts, "over-sample"), shares(parts, "none")
+        ([3, 3], [9, 9], [9, 3])
+    """
+    counts = [len(part) for part in parts]
+    if balance == "under-sample":
+        return [min(counts)] * len(counts)
+    return [max(counts)] * len(counts) if balance == "over-sample" else counts
+
+
+def _sides(problem: Problem, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Which images a binary network is to say yes to, and which no."""
+    yes = labels == problem.positive
+    return yes, ~yes if problem.negative is None else labels == problem.negative
+
+
+def _where(mask: Tensor) -> Tensor:
+    return mask.nonzero().flatten()
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,22 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from loupe.networks.panel import Panel
 from loupe.runs.history import Epoch
 from loupe.training.augmentation import augment
 from loupe.training.dense import dense_gradients
+from loupe.training.dense_stack import stack_gradients, weighed
+from loupe.training.distillation import soft_loss
 from loupe.training.job import Job, Progress, Watch, seed_of
+from loupe.training.margins import UNSEEN, questions_of
 from loupe.training.member import (
-    UNSEEN,
     Member,
     begin_round,
     new_member,
@@ -21,9 +25,10 @@ from loupe.training.member import (
     restore_member,
     save_member,
     settle,
+    voter,
 )
 from loupe.training.schedule import rate_factor
-from loupe.training.scores import NO_SCORES, scores, validate
+from loupe.training.scores import NO_SCORES, scores, validate, validate_panel
 
 EMA_INTERVAL = 5  # steps between two updates of the averaged weights: each costs 5 % of a step
 
@@ -67,42 +72,128 @@ def train_member(
 
 
 def run_step(member: Member, job: Job) -> None:
-    """Take one optimizer step: the next batch forward, backward, and into the weights."""
+    """Take one optimizer step: the next batch forward, backward, and into the weights.
+
+    Blocks of binary networks take a few steps each before it is the next one's turn.
+    """
     began = time.perf_counter()
     recipe, size = job.recipe, job.batch_size
     if member.step % job.steps_per_epoch == 0:
         member.net.train()
         member.seconds = 0.0
     taken = (member.step - member.round_start) * size
-    if taken == len(member.order):
+    if taken == member.order.shape[-1]:
         begin_round(member, job)
         taken = 0
-    chosen = member.order[taken : taken + size]
-    labels = job.training.labels.index_select(0, chosen)
-    inputs = _inputs(job, member, chosen)
-    member.logits[taken : taken + size] = _backward(member, job, inputs, labels)
-    factor = rate_factor(recipe, member.step, job.num_steps)
-    with torch.no_grad():
-        for optimizer in member.optimizers:
-            optimizer.step(factor)
-    member.step += 1
+    if member.blocks:
+        member.step += _step_blocks(member, job, taken)
+    else:
+        _step_all(member, job, taken)
+        member.step += 1
     is_due = member.step % EMA_INTERVAL == 0 or member.step < EMA_INTERVAL  # a run may be as short
     if member.average is not None and is_due:
         _update_average(member.average, member.net, recipe.ema, member.step)
     member.seconds += time.perf_counter() - began
 
 
-def _backward(member: Member, job: Job, inputs: Tensor, labels: Tensor) -> Tensor:
-    """Leave the gradient in every parameter; give the logits, `[n k]`."""
+def _step_all(member: Member, job: Job, taken: int) -> None:
+    """Take one step with all weights."""
+    chosen = member.order[..., taken : taken + job.batch_size]
+    labels = job.training.labels.index_select(0, chosen.flatten()).view(chosen.shape)
+    inputs = _inputs(job, member, chosen, member.step)
+    if job.problems:
+        logits = _backward_stack(member, job, inputs, labels)
+        member.logits[:, taken : taken + job.batch_size] = logits
+    else:
+        targets = job.teacher.soft_labels(inputs, chosen) if job.teacher else None
+        logits = _backward(member, job, inputs, labels, targets)
+        member.logits[taken : taken + job.batch_size] = logits
+    factor = rate_factor(job.recipe, member.step, job.num_steps)
+    with torch.no_grad():
+        for optimizer in member.optimizers:
+            optimizer.step(factor)
+
+
+@torch.no_grad()
+def _step_blocks(member: Member, job: Job, taken: int) -> int:
+    """Take steps with one block of networks after the other; give how many each took.
+
+    They end where the average of weights is due, or the round or the epoch ends.
+    """
+    size, smoothing, all_weights = job.batch_size, job.recipe.label_smoothing, job.loss_weights
+    count = min(
+        1 if member.average and member.step < EMA_INTERVAL else EMA_INTERVAL,
+        EMA_INTERVAL - member.step % EMA_INTERVAL,
+        (member.order.shape[-1] - taken) // size,
+        job.steps_per_epoch - member.step % job.steps_per_epoch,
+    )
+    steps = range(member.step, member.step + count)
+    places = [slice(taken + turn * size, taken + (turn + 1) * size) for turn in range(count)]
+    factors = [rate_factor(job.recipe, step, job.num_steps) for step in steps]
+    seen = []  # by all networks
+    if not job.drawn_apart:
+        seen = [
+            _inputs(job, member, member.order[place], step)
+            for place, step in zip(places, steps, strict=True)
+        ]
+    for block in member.blocks:
+        weights = None if all_weights is None else all_weights[block.networks]
+        for turn, (place, step, factor) in enumerate(zip(places, steps, factors, strict=True)):
+            chosen = member.order[..., place]
+            if job.drawn_apart:
+                chosen = chosen[block.networks]
+                inputs = _inputs(job, member, chosen, step)
+            else:
+                inputs = seen[turn]
+            labels = job.training.labels.index_select(0, chosen.flatten()).view(chosen.shape)
+            targets = labels == job.positives[block.networks]
+            inputs = inputs.flatten(chosen.ndim)
+            logits = stack_gradients(block.dense, inputs, targets, smoothing, weights)
+            member.logits[block.networks, place] = logits
+            for optimizer in block.optimizers:
+                optimizer.step(factor)
+    return count
+
+
+def _backward(
+    member: Member, job: Job, inputs: Tensor, labels: Tensor, targets: Tensor | None
+) -> Tensor:
+    """Leave the gradient in every parameter; give the logits, `[n k]`.
+
+    Of the loss by labels, or by the soft targets of a teacher.
+    """
     smoothing = job.recipe.label_smoothing
+    weights = job.loss_weights
     if member.dense:
-        return dense_gradients(member.dense, inputs.flatten(1), labels, smoothing)
+        return dense_gradients(member.dense, inputs.flatten(1), labels, smoothing, weights, targets)
     for parameter in member.net.parameters():
         parameter.grad = None
     with job.compute.autocast():
         logits: Tensor = member.net(inputs).float()
-    loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    if targets is not None:
+        loss = soft_loss(logits, targets)
+    elif weights is None:
+        loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    else:
+        each = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        loss = (each * weights[labels]).mean()
     loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    return logits.detach()
+
+
+def _backward_stack(member: Member, job: Job, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Leave the gradient of each network's own mean loss; give their logits, `[networks n]`."""
+    smoothing, weights = job.recipe.label_smoothing, job.loss_weights
+    targets = labels == job.positives
+    for parameter in member.net.parameters():
+        parameter.grad = None
+    with job.compute.autocast():
+        logits: Tensor = member.net(inputs).float().t()
+    believed = targets.float() * (1 - smoothing) + smoothing / 2
+    losses = functional.binary_cross_entropy_with_logits(logits, believed, reduction="none")
+    if weights is not None:
+        losses = losses * weighed(targets, weights)
+    losses.mean(1).sum().backward()  # type: ignore[no-untyped-call]  # torch's own
     return logits.detach()
 
 
@@ -122,7 +213,12 @@ def finish_epoch(member: Member, job: Job) -> Epoch:
     if len(job.validation):
         images, labels = job.validation.images, job.validation.labels
         smoothing = job.recipe.label_smoothing
-        held_out = validate(member.evaluated, images, labels, job.compute, smoothing)
+        judged = voter(member.evaluated, job, member.index)
+        if isinstance(judged, Panel):
+            questions = questions_of(replace(job, problems=judged.problems))
+            held_out = validate_panel(judged, questions, images, labels, job.compute, smoothing)
+        else:
+            held_out = validate(judged, images, labels, job.compute, smoothing)
     rate = job.recipe.learning_rate * rate_factor(job.recipe, member.step - 1, job.num_steps)
     row = Epoch(
         number + 1, member.seconds, rate,
@@ -147,13 +243,23 @@ def _is_over(member: Member, job: Job) -> bool:
     return member.step >= job.num_steps or bored
 
 
-def _inputs(job: Job, member: Member, chosen: Tensor) -> Tensor:
-    """The network's input for the chosen images: `[n c h w]`, 0..1, varied as the recipe says."""
+def _inputs(job: Job, member: Member, chosen: Tensor, step: int) -> Tensor:
+    """The network's input for the chosen images: `[n c h w]`, 0..1, varied as the recipe says.
+
+    Where each network has images of its own, `[networks n]`: `[n networks*c h w]`, or by hand, as
+    rows, `[networks n …]`.
+    """
+    if chosen.ndim > 1:
+        flat = _inputs(job, member, chosen.flatten(), step)
+        own = flat.view(*chosen.shape, *flat.shape[1:])
+        if member.blocks:
+            return own
+        return own.transpose(0, 1).flatten(1, 2).contiguous(memory_format=torch.channels_last)
     device = job.compute.device
     if member.rows is not None:
         return member.rows.index_select(0, chosen)
     images = job.training.images.index_select(0, chosen)
-    seed = seed_of(job.recipe, member.index, f"step {member.step}")
+    seed = seed_of(job.recipe, member.index, f"step {step}")
     if member.uses_dropout:
         torch.manual_seed(seed)  # dropout layers know no generator of their own
     if job.background:  # only what differs from it is an object, and moves

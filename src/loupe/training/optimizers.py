@@ -114,8 +114,11 @@ class Muon:
     before each step, so that the learning rate is relative to them.
     """
 
-    def __init__(self, filters: list[Tensor], learning_rate: float, momentum: float) -> None:
+    def __init__(
+        self, filters: list[Tensor], learning_rate: float, momentum: float, num_networks: int = 1
+    ) -> None:
         self.parameters = filters
+        self._num_networks = num_networks
         self.memory = {"mean": [torch.zeros_like(each) for each in filters]}
         self._learning_rate = learning_rate
         self._momentum = momentum
@@ -129,9 +132,21 @@ class Muon:
         ):
             mean.mul_(self._momentum).add_(gradient)
             nesterov = gradient.add(mean, alpha=self._momentum)
+            if self._num_networks > 1:
+                self._step_apart(filters, nesterov, factor)
+                continue
             filters.mul_(len(filters) ** 0.5 / filters.norm())
             direction = orthogonalized(nesterov.flatten(1)).view_as(filters)
             filters.add_(direction, alpha=-self._learning_rate * factor)
+
+    def _step_apart(self, filters: Tensor, nesterov: Tensor, factor: float) -> None:
+        """Take the step of each of several networks, whose filters lie one after the other."""
+        own = filters.unflatten(0, (self._num_networks, -1))  # type: ignore[no-untyped-call]
+        norms = own.flatten(1).norm(dim=1).view(-1, 1, 1, 1, 1)
+        own.mul_(own.shape[1] ** 0.5 / norms)
+        along = nesterov.flatten(1).view(self._num_networks, own.shape[1], -1)
+        direction = orthogonalized(along).reshape(own.shape)
+        own.add_(direction, alpha=-self._learning_rate * factor)
 
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:
@@ -139,24 +154,34 @@ def _gradients(parameters: list[Tensor]) -> list[Tensor]:
 
 
 def orthogonalized(matrix: Tensor, steps: int = 3) -> Tensor:
-    """Bring the singular values of a matrix near 1 by a quintic Newton-Schulz iteration.
+    """Bring the singular values of a matrix, or of each of several, near 1.
+
+    This is a quintic Newton-Schulz iteration.
 
     The coefficients are Jordan's (2024): they converge to about 0.7..1.2 in three steps, which is
     near enough for a step's direction.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    wide: Tensor = matrix / (matrix.norm() + 1e-7)
-    tall = wide.shape[0] > wide.shape[1]
+    norm = matrix.norm() if matrix.ndim == 2 else matrix.flatten(1).norm(dim=1).view(-1, 1, 1)
+    wide: Tensor = matrix / (norm + 1e-7)
+    tall = wide.shape[-2] > wide.shape[-1]
     if tall:
-        wide = wide.T
+        wide = wide.mT
     for _ in range(steps):
-        gram = wide @ wide.T
+        gram = wide @ wide.mT
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    return wide.T if tall else wide
+    return wide.mT if tall else wide
 
 
-def make_optimizers(parameters: list[Tensor], recipe: Recipe) -> list[Optimizer]:
-    """Make the recipe's optimizers for a network's parameters: one for each group of them."""
+def make_optimizers(
+    parameters: list[Tensor], recipe: Recipe, num_networks: int = 1
+) -> list[Optimizer]:
+    """Make the recipe's optimizers for a network's parameters: one for each group of them.
+
+    Stacked networks are moved at once; only Muon has to know where one ends.
+    """
+    if recipe.optimizer == "muon":
+        return _muon(parameters, recipe, num_networks)
     return OPTIMIZERS[recipe.optimizer](parameters, recipe)
 
 
@@ -201,14 +226,14 @@ def _rmsprop(parameters: list[Tensor], recipe: Recipe) -> list[Optimizer]:
     return _adams(parameters, recipe, momentum=0.0, decoupled=False)
 
 
-def _muon(parameters: list[Tensor], recipe: Recipe) -> list[Optimizer]:
+def _muon(parameters: list[Tensor], recipe: Recipe, num_networks: int = 1) -> list[Optimizer]:
     """Filters of inner convolutions by Muon; the first layer, the head and vectors by AdamW."""
     filters = [p for p in parameters if p.ndim == 4 and p.shape[1] > 3]
     chosen = {id(parameter) for parameter in filters}
     rest = [p for p in parameters if id(p) not in chosen]
     optimizers = _adams(rest, recipe, recipe.momentum, decoupled=True)
     if filters:
-        optimizers.append(Muon(filters, recipe.muon_learning_rate, momentum=0.6))
+        optimizers.append(Muon(filters, recipe.muon_learning_rate, 0.6, num_networks))
     return optimizers
 
 

@@ -1,5 +1,6 @@
 """From a data set and a recipe to a `Job`: splits, device, precision, budget."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,13 @@ from loupe.arrays import Images
 from loupe.data.dataset import Dataset
 from loupe.data.split import hold_out_validation
 from loupe.errors import DataError, RecipeError
+from loupe.networks.panel import Panel
+from loupe.recipes.heads import Problem, problems_of
 from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, changed
 from loupe.training.budget import with_epochs
 from loupe.training.device import Compute, bf16_agrees, choose_compute
+from loupe.training.distillation import Teacher
 from loupe.training.job import Job, Pile, seed_of
 from loupe.training.member import new_member
 
@@ -25,7 +29,8 @@ def with_validation(dataset: Dataset, recipe: Recipe) -> Dataset:
 
     Raises:
         DataError: fewer than two classes, or a class without training images.
-        RecipeError: the recipe needs validation images and keeps none.
+        RecipeError: the recipe needs validation images and keeps none, or its head is not for as
+            many classes.
     """
     dataset = hold_out_validation(dataset, recipe.validation, recipe.seed)
     counts = dataset.train.counts()
@@ -34,6 +39,7 @@ def with_validation(dataset: Dataset, recipe: Recipe) -> Dataset:
             f"{dataset.name} has one class only, '{dataset.class_names[0]}': a classifier needs "
             "at least two. Add images of what it is to be told apart from."
         )
+    problems_of(recipe.head, len(counts))  # refuses too many
     for name, count in zip(dataset.class_names, counts, strict=True):
         if not count:
             raise DataError(
@@ -48,19 +54,32 @@ def with_validation(dataset: Dataset, recipe: Recipe) -> Dataset:
     return dataset
 
 
-def prepare(dataset: Dataset, recipe: Recipe, checkpoint_seconds: float = 10.0) -> Job:
+def prepare(
+    dataset: Dataset,
+    recipe: Recipe,
+    checkpoint_seconds: float = 10.0,
+    *,
+    problems: Sequence[Problem] | None = None,
+    base: Sequence[Panel] = (),
+    teacher: Teacher | None = None,
+) -> Job:
     """Bring the data to the device and decide how to compute.
 
     Args:
         dataset: with its validation images held out.
         recipe: variants are applied and a time budget is turned into epochs here.
         checkpoint_seconds: time between two checkpoints.
+        problems: of the binary networks to train; by default all of the head's.
+        base: panels that these are to join, one a member.
+        teacher: the model whose probabilities are learnt in place of the labels.
 
     Raises:
         RecipeError: the network does not fit the images, or the device is not there.
     """
     recipe = settled(recipe, dataset)
     compute = choose_compute(recipe)
+    if problems is None:
+        problems = problems_of(recipe.head, len(dataset.class_names))
     job = Job(
         recipe,
         compute,
@@ -69,7 +88,12 @@ def prepare(dataset: Dataset, recipe: Recipe, checkpoint_seconds: float = 10.0) 
         len(dataset.class_names),
         background_level(dataset.train.images),
         checkpoint_seconds,
+        tuple(problems),
+        tuple(panel.to(compute.device) for panel in base),
+        teacher.on(compute.device) if teacher else None,
     )
+    for other in range(1, min(len(recipe.networks), recipe.members)):
+        new_member(job, other)
     net = new_member(job, 0).net  # refuses a network that does not fit, before there is a folder
     if job.batch_size == 1:
         _refuse_lonely_images(job, net)
@@ -117,4 +141,7 @@ def _bf16_is_sound(job: Job, net: nn.Module) -> bool:
     images: Tensor = job.training.images[: min(64, job.batch_size)]
     inputs = images.float().div_(255).contiguous(memory_format=torch.channels_last)
     seed = seed_of(job.recipe, 0, "bf16")
-    return bf16_agrees(net, inputs, job.training.labels[: len(inputs)], seed)
+    labels = job.training.labels[: len(inputs)]
+    if job.problems:
+        labels = labels % len(job.problems)  # any loss of all networks will do
+    return bf16_agrees(net, inputs, labels, seed)

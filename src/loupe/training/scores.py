@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from loupe.networks.build import Net
+from loupe.networks.panel import Panel
 from loupe.training.device import Compute
+from loupe.training.margins import Questions, losses_of, margins_of
 
 BATCH_SIZE = 1000  # images in one forward pass without gradients
 
@@ -53,6 +55,23 @@ def validate(
     logits = predict_logits(net, images, compute)
     loss = float(functional.cross_entropy(logits, labels, label_smoothing=label_smoothing))
     return scores(logits.argmax(1), labels, loss, logits.shape[1])
+
+
+@torch.inference_mode()
+def validate_panel(
+    panel: Panel,
+    questions: Questions,
+    images: Tensor,
+    labels: Tensor,
+    compute: Compute,
+    label_smoothing: float,
+) -> Scores:
+    """Score a panel likewise: its vote, and the mean loss of its networks."""
+    logits = predict_logits(panel.stack, images, compute)
+    guesses = panel.combined(logits).argmax(1)
+    margins = margins_of(logits.cpu(), labels.cpu(), questions)
+    losses = losses_of(margins, labels.cpu(), questions, label_smoothing)
+    return scores(guesses, labels, float(losses.mean()), panel.num_classes)
 
 
 @torch.inference_mode()

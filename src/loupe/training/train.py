@@ -28,6 +28,7 @@ from loupe.files import (
 )
 from loupe.networks.build import Net
 from loupe.networks.committee import Committee
+from loupe.networks.panel import Panel
 from loupe.recipes import named
 from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.history import Epoch, History, write_history
@@ -45,14 +46,16 @@ from loupe.runs.run import (
     create_run,
     open_run,
 )
+from loupe.training.calibrate import calibrate
 from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap, without_denormals
+from loupe.training.distillation import model_file, origin_of, same_model, teacher_of
 from loupe.training.finish import finish
 from loupe.training.interruption import stop_on_interrupt
 from loupe.training.job import Job, Progress, Watch
 from loupe.training.loop import train_member
-from loupe.training.member import Member
+from loupe.training.member import Member, voter
 from loupe.training.prepare import prepare, with_validation
 
 
@@ -64,6 +67,7 @@ def train(
     watch: Watch | None = None,
     checkpoint_seconds: float = 10.0,
     asked: Mapping[str, Any] | None = None,
+    distil: Run | str | os.PathLike[str] | None = None,
 ) -> Run:
     """Train a classifier and write its run folder; test images are not looked at.
 
@@ -76,6 +80,8 @@ def train(
         checkpoint_seconds: time between two checkpoints, from which `resume` goes on.
         asked: what else was asked of the run, kept in its `environment.json` for whoever resumes
             it: the command line's `no_test` and `targets`.
+        distil: a run or model file whose probabilities are learnt in place of the labels
+            (`loupe.training.distillation`), trained on the same data.
 
     Returns:
         The run; its model is `run.classifier`.
@@ -105,11 +111,15 @@ def train(
         recipe = named.recipe(recipe)
     fingerprint = dataset.fingerprint  # before validation images are held out
     recipe = named.settled(recipe, dataset)
-    dataset = with_validation(dataset, recipe)
-    job = prepare(dataset, recipe, checkpoint_seconds)
+    whole, dataset = dataset, with_validation(dataset, recipe)
+    taught_by = None if distil is None else model_file(distil)
+    teacher = None if taught_by is None else teacher_of(taught_by, whole, dataset, recipe)
+    job = prepare(dataset, recipe, checkpoint_seconds, teacher=teacher)
     run = create_run(Path(out) if out is not None else None, dataset.name, recipe.name)
     with writing(run.folder):
         environment = _environment(dataset, job, fingerprint) | {"asked": dict(asked or {})}
+        if taught_by is not None:
+            environment["distilled_from"] = origin_of(taught_by)
         write_json(run.folder / ENVIRONMENT_FILE, environment)
         write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))  # last: it makes this a run
         run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
@@ -157,8 +167,10 @@ def resume(
             f"{dataset.fingerprint[:12]}…: images or labels have changed. Bring the old data "
             "back, or start a new run."
         )
-    dataset = with_validation(dataset, run.recipe)
-    job = prepare(dataset, run.recipe, checkpoint_seconds)
+    whole, dataset = dataset, with_validation(dataset, run.recipe)
+    taught_by = same_model(run.environment.get("distilled_from"))
+    teacher = None if taught_by is None else teacher_of(taught_by, whole, dataset, run.recipe)
+    job = prepare(dataset, run.recipe, checkpoint_seconds, teacher=teacher)
     with sole_writer(run):
         with writing(run.folder):
             _remove_unfinished(run)
@@ -178,7 +190,11 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
     fitting = time.time()
     members, interrupted = _train_members(run, job, watch or _watch_nothing)
     fitted = time.time() - fitting
-    nets = [member.evaluated.cpu() for member in members]
+    nets = [voter(member.evaluated, job, member.index).cpu() for member in members]
+    for net in nets:
+        if isinstance(net, Panel):
+            places = [net.problems.index(problem) for problem in job.problems]
+            calibrate(net.eval(), dataset.validation, places)
     with writing(run.folder):
         write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
         _write_weights(run.folder / WEIGHTS_FILE, nets)
@@ -201,6 +217,7 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "model_bytes": len(finished.content),
         "temperature": finished.temperature,
+        "temperatures": [net.temperatures.tolist() for net in nets if isinstance(net, Panel)],
         "best_epochs": [member.best_epoch for member in members],
         "parity": {
             "images": finished.parity_images,
@@ -268,7 +285,7 @@ def mean_history(histories: Sequence[Sequence[Epoch]]) -> History:
     return tuple(rows)
 
 
-def _write_weights(path: Path, nets: Sequence[Net]) -> None:
+def _write_weights(path: Path, nets: Sequence[Net | Panel]) -> None:
     tensors = {
         f"member_{index}.{name}": tensor.contiguous()
         for index, net in enumerate(nets)
