@@ -16,6 +16,7 @@ from loupe.cli.bad_files import bad_files_text, list_bad_files
 from loupe.cli.check import check
 from loupe.cli.compare import compare
 from loupe.cli.evaluate import evaluate
+from loupe.cli.examine import examine
 from loupe.cli.export import export
 from loupe.cli.generate import generate
 from loupe.cli.ladder import ladder
@@ -47,6 +48,7 @@ for verb in (
     tune,
     check,
     evaluate,
+    examine,
     compare,
     ladder,
     stress,
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold what it cannot show
             stream.reconfigure(errors="backslashreplace")
-    as_json = "--json" in given
+    as_json = _wants_json(given)
     try:
         # Where JSON is wanted, also a slip in the options is an exception, not a text.
         code = app(given, prog_name="loupe", standalone_mode=not as_json)
@@ -95,6 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(LoupeError(explain()), as_json)
         return USER_ERROR
     return code if isinstance(code, int) else OK
+
+
+def _wants_json(given: Sequence[str]) -> bool:
+    """Whether errors are to be JSON, known before the options are parsed: they may be wrong."""
+    after = dict(zip(given, [*given[1:], ""], strict=False))
+    return "--json" in given or "--format=json" in given or after.get("--format") == "json"
 
 
 def _print_error(error: Exception, as_json: bool) -> None:
