@@ -23,6 +23,7 @@ _HOMES = {
     "Glyph": "loupe.reading.reading",
     "LabelExamination": "loupe.examination.labels",
     "Ladder": "loupe.examination.ladder",
+    "LearningCurve": "loupe.examination.learning_curve",
     "LoupeClassifier": "loupe.estimator",
     "LoupeError": "loupe.errors",
     "Reading": "loupe.reading.reading",
@@ -35,6 +36,7 @@ _HOMES = {
     "from_arrays": "loupe.data.read",
     "generate": "loupe.generation.generate",
     "ladder": "loupe.studies.ladder",
+    "learning_curve": "loupe.studies.learning_curve",
     "list_runs": "loupe.runs.run",
     "load": "loupe.classifier.classifier",
     "open_run": "loupe.runs.run",
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from loupe.examination.evaluation import evaluate as evaluate
     from loupe.examination.labels import LabelExamination as LabelExamination
     from loupe.examination.ladder import Ladder as Ladder
+    from loupe.examination.learning_curve import LearningCurve as LearningCurve
     from loupe.examination.stress import stress as stress
     from loupe.generation.generate import generate as generate
     from loupe.reading.predict import predict as predict
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from loupe.runs.run import open_run as open_run
     from loupe.studies.examine import examine as examine
     from loupe.studies.ladder import ladder as ladder
+    from loupe.studies.learning_curve import learning_curve as learning_curve
     from loupe.studies.tuning import tune as tune
     from loupe.training.train import resume as resume
     from loupe.training.train import train as train
@@ -88,7 +92,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "resume", "tune", "examine", "generate", "ladder"):
+    if name in ("train", "resume", "tune", "examine", "generate", "ladder", "learning_curve"):
         from loupe.errors import require
         from loupe.threads import wait_briefly
 

@@ -29,7 +29,14 @@ from loupe.examination.candidates import (
 )
 from loupe.examination.evaluation import Evaluation, evaluate
 from loupe.examination.metrics import top_guesses
-from loupe.examination.paired import SIGNIFICANT, Difference, Rightness, difference, holm
+from loupe.examination.paired import (
+    SIGNIFICANT,
+    Difference,
+    Rightness,
+    chance,
+    difference,
+    holm,
+)
 from loupe.examination.wording import counted
 from loupe.runs.run import Run
 
@@ -353,13 +360,3 @@ def points(share: float) -> str:
         '1.23 percentage points'
     """
     return f"{100 * share:.2f} percentage points"
-
-
-def chance(p: float) -> str:
-    """Write a p-value: as much of it as anybody reads.
-
-    Example:
-        >>> chance(0.0342), chance(1e-9), chance(1.0)
-        ('p = 0.034', 'p < 0.001', 'p = 1')
-    """
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"

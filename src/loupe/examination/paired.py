@@ -114,6 +114,16 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(corrected)
 
 
+def chance(p: float) -> str:
+    """Write a p-value: as much of it as anybody reads.
+
+    Example:
+        >>> chance(0.0342), chance(1e-9), chance(1.0)
+        ('p = 0.034', 'p < 0.001', 'p = 1')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def difference_interval(only_first: int, only_second: int, n: int) -> Interval:
     """Find the 95 % interval of the difference of two accuracies on the same n images.
 
