@@ -28,7 +28,7 @@ MLP = "mlp-64-32"
 @pytest.fixture(scope="module")
 def committee(tmp_path_factory, tiny_dataset):
     folder = tmp_path_factory.mktemp("distil") / "committee"
-    return loupe.train(tiny_dataset, loupe.recipe(MLP, epochs=60, members=3), out=folder)
+    return loupe.train(tiny_dataset, loupe.recipe(MLP, epochs=6, members=3), out=folder)
 
 
 def ready(dataset, recipe):
@@ -61,7 +61,7 @@ def test_what_is_softened_is_a_root_and_sums_to_1():
 def test_a_pupil_comes_nearer_to_its_teacher_than_a_network_that_learns_the_labels(
     committee, tiny_dataset, tmp_path
 ):
-    recipe = loupe.recipe(MLP, epochs=60)
+    recipe = loupe.recipe(MLP, epochs=60, learning_rate=0.01)
     alone = loupe.train(tiny_dataset, recipe, out=tmp_path / "alone")
     pupil = loupe.train(tiny_dataset, recipe, out=tmp_path / "pupil", distil=committee)
     images = tiny_dataset.test.images

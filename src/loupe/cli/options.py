@@ -101,8 +101,20 @@ Epochs = Annotated[int | None, typer.Option(help="Passes over the training image
 BatchSize = Annotated[int | None, typer.Option(help="Images in one optimizer step.")]
 LearningRate = Annotated[float | None, typer.Option(help="The highest of the schedule.")]
 Optimizer = Annotated[str | None, typer.Option(help="sgd, nesterov, adam, adamw, rmsprop or muon.")]
-Network = Annotated[
-    str | None, typer.Option(metavar="NOTATION", help="The layers, as 64C3-MP2-128N.")
+Networks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--network",
+        metavar="NOTATION",
+        help="The layers, as 64C3-MP2-128N. Repeated: a committee of different networks.",
+    ),
+]
+Distil = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN|MODEL",
+        help="Learn the probabilities of this trained model, a committee say, not the labels.",
+    ),
 ]
 Activation = Annotated[str | None, typer.Option(help="relu, gelu, tanh, maxout, ...")]
 Validation = Annotated[

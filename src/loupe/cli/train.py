@@ -14,7 +14,7 @@ from loupe.cli.bad_files import write_bad_files
 from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen, plain
-from loupe.cli.settings import given_only, parse_settings
+from loupe.cli.settings import given_only, network_settings, parse_settings
 from loupe.errors import RecipeError, RunError
 
 
@@ -27,7 +27,7 @@ def train(
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
     optimizer: options.Optimizer = None,
-    network: options.Network = None,
+    network: options.Networks = None,
     activation: options.Activation = None,
     validation: options.Validation = None,
     minutes: options.Minutes = None,
@@ -38,6 +38,7 @@ def train(
     generated: options.Generated = None,
     generated_only: options.GeneratedOnly = False,
     out: options.Out = None,
+    distil: options.Distil = None,
     resume: options.Resume = None,
     no_test: options.NoTest = False,
     target: options.Target = None,
@@ -53,9 +54,10 @@ def train(
     screen, targets = Screen(json, quiet), parse_targets(target or ())
     overrides = parse_settings(setting or ()) | given_only(
         seed=seed, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        optimizer=optimizer, network=network, activation=activation, validation=validation,
-        minutes=minutes, device=device,
+        optimizer=optimizer, activation=activation, validation=validation, minutes=minutes,
+        device=device,
     )  # fmt: skip
+    overrides |= network_settings(network or (), overrides)
     if {"epochs", "minutes"} <= overrides.keys():
         raise RecipeError(
             "epochs and minutes were both given, and each says how long to train. Give one of them."
@@ -71,9 +73,9 @@ def train(
         if not no_test:
             require_ledger()
         with _saying_how_to_go_on(out):
-            run, dataset = _begin(data, recipe, overrides, reading, out, asked, screen)
+            run, dataset = _begin(data, recipe, overrides, reading, out, asked, distil, screen)
     else:
-        if recipe or overrides or size or out or fixes or generated or generated_only:
+        if recipe or overrides or size or out or distil or fixes or generated or generated_only:
             raise RecipeError(
                 "--resume goes on with the run's own recipe and folder: no settings go with it. "
                 "Start a new run to change something."
@@ -124,6 +126,7 @@ def _begin(
     reading: Mapping[str, Any],
     out: Path | None,
     asked: Mapping[str, Any],
+    distil: Path | None,
     screen: Screen,
 ) -> "tuple[loupe.Run, loupe.Dataset]":
     """Start a new run and train it to its end."""
@@ -142,9 +145,12 @@ def _begin(
     dataset = read_data(data or options.DEFAULT_DATA, screen, **reading)
     # Settled first: what was asked for holds, whatever the recipe would do for this kind of data.
     recipe = changed(settled(recipe, dataset), overrides)
-    screen.say(f"Training {recipe.name}: {recipe.network or 'logistic regression'}")
+    networks = recipe.networks or (recipe.network or "logistic regression",)
+    screen.say(f"Training {recipe.name}: {', '.join(networks)}")
+    if distil is not None:
+        screen.say(f"Learning the probabilities of {distil} in place of the labels.")
     with watching(screen, recipe.members) as watch:
-        run = loupe.train(dataset, recipe, out=out, watch=watch, asked=asked)
+        run = loupe.train(dataset, recipe, out=out, watch=watch, asked=asked, distil=distil)
     if dataset.skipped:
         path = write_bad_files(run.folder, dataset.skipped)
         screen.say(f"{len(dataset.skipped):,} bad files were left out; they are listed in {path}")

@@ -24,7 +24,10 @@ def recipe(run: Run, evaluation: Evaluation) -> Section:
     html = render(
         "section_recipe.html.j2",
         command=command(run),
-        layers=layer_blocks(run.recipe.network, dataset.image_shape, len(dataset.class_names)),
+        networks=[
+            layer_blocks(network, dataset.image_shape, len(dataset.class_names))
+            for network in run.recipe.networks or (run.recipe.network,)
+        ],
         groups=[*_groups("recipe", run.recipe_dict()), *_groups("environment", environment)],
     )
     return Section("recipe", "Recipe", "How to do it again", html)
@@ -39,11 +42,13 @@ def command(run: Run) -> str:
     """
     data = run.environment["data"]
     recipe_file = (run.folder / RECIPE_FILE).as_posix()
+    teacher = run.environment.get("distilled_from", {}).get("model")
     if not data["origin"]:
-        return f"loupe.train(dataset, {recipe_file!r})"
+        return f"loupe.train(dataset, {recipe_file!r}{f', distil={teacher!r}' if teacher else ''})"
     words = ["loupe", "train", data["origin"], "--recipe", recipe_file]
     for option, value in data.get("read_options", {}).items():
         words += [f"--{option.replace('_', '-')}", str(value)]
+    words += ["--distil", teacher] if teacher else []
     return shlex.join(words)
 
 

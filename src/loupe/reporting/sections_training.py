@@ -2,11 +2,12 @@
 
 from markupsafe import Markup
 
+from loupe.examination.committees import CommitteeGain
 from loupe.examination.curves import Verdict, verdict
 from loupe.examination.evaluation import Evaluation
 from loupe.reporting.figures import Line, line_chart
 from loupe.reporting.html import Section, render
-from loupe.reporting.words import duration, loss, of, percent
+from loupe.reporting.words import duration, loss, of, percent, points
 from loupe.runs.history import History
 from loupe.runs.run import Run
 
@@ -33,8 +34,39 @@ def training(run: Run, evaluation: Evaluation) -> Section:
         held_out=_is_validated(history),
         columns=columns,
         rows=rows,
+        committee=_committee(run),
     )
     return Section("training", "Training", _headline(found, len(history)), html)
+
+
+def _committee(run: Run) -> Markup:
+    """What the committee gains over one member, on validation images; empty for one network."""
+    stored = run.card.evaluation.get("committee") if run.is_finished else None
+    if not stored:
+        return Markup("")
+    gain = CommitteeGain.from_dict(stored)
+    return render(
+        "section_committee.html.j2",
+        gain=gain,
+        sentence=_gain_sentence(gain),
+        members=[
+            (f"network {i + 1}", run.recipe.network_of(i) or "logistic regression", accuracy)
+            for i, accuracy in enumerate(gain.members)
+        ],
+    )
+
+
+def _gain_sentence(gain: CommitteeGain) -> str:
+    """Say whether the committee pays."""
+    said = f"Together the {of(len(gain.members), 'network')} are right in {percent(gain.accuracy)}"
+    if gain.low > 0:
+        return f"{said}, {points(gain.value)} more than one of them on average."
+    if gain.value > 0:
+        return (
+            f"{said}, {points(gain.value)} more than one of them on average; that may be chance: "
+            "the interval reaches zero."
+        )
+    return f"{said}: no more than one of them on average. A single one would do."
 
 
 def _headline(found: Verdict, num_epochs: int) -> str:
