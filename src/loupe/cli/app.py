@@ -20,6 +20,7 @@ from loupe.cli.examine import examine
 from loupe.cli.export import export
 from loupe.cli.generate import generate
 from loupe.cli.ladder import ladder
+from loupe.cli.learn_curve import learn_curve
 from loupe.cli.predict import predict
 from loupe.cli.recipes import recipes
 from loupe.cli.report import report
@@ -51,6 +52,7 @@ for verb in (
     examine,
     compare,
     ladder,
+    learn_curve,
     stress,
     report,
     export,
