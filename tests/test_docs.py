@@ -197,12 +197,16 @@ def run_command(line: str) -> None:
 
 def in_small(text: str) -> str:
     """Put the small files in the place of the data sets that a page names."""
+    text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
+    text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
     text = re.sub(r"(?<=^loupe )(train|check) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
     return re.sub(r'(?<=read\(")((?:fashion-)?mnist)(?="\))', r"small/\1.npz", text)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "recipes.md", "data.md", "reading.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "recipes.md", "data.md", "reading.md", "generate.md"]
+)
 def test_what_a_page_tells_to_type_works(name, tmp_path):
     page = next(page for page in PAGES if page.name == name)
     run_page(page, tmp_path)
