@@ -205,7 +205,17 @@ def in_small(text: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["README.md", "recipes.md", "data.md", "reading.md", "generate.md"]
+    "name",
+    [
+        "README.md",
+        "recipes.md",
+        "data.md",
+        "reading.md",
+        "generate.md",
+        "how-sure.md",
+        "stress.md",
+        "committees.md",
+    ],
 )
 def test_what_a_page_tells_to_type_works(name, tmp_path):
     page = next(page for page in PAGES if page.name == name)
