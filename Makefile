@@ -44,5 +44,5 @@ clean:
 	@touch $@
 
 .venv/installed-to-test: .venv/made pyproject.toml constraints.txt
-	$(INSTALL) -e '.[train,parquet,tune,dev]'
+	$(INSTALL) -e '.[train,parquet,labels,tune,dev]'
 	@touch $@ .venv/installed-to-train
