@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from loupe.cli.data import read_again
 from loupe.cli.places import require_page_place
 from loupe.cli.screen import Screen
 from loupe.errors import RunError
+
+if TYPE_CHECKING:
+    from loupe.data.dataset import Split
 
 
 def report(
@@ -59,7 +62,7 @@ def _recalled(
 
     stored = run.evaluation
     wanted = shares(abstain, stored)
-    split = "validation" if stored is None else stored["split"]
+    split: "Split" = "validation" if stored is None else stored["split"]
     evaluation = loupe.evaluate(run.classifier, dataset, split=split, ledger=None, abstain=wanted)
     if stored is None:
         return evaluation

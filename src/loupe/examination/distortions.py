@@ -157,7 +157,8 @@ def inversion(
     """Blend each image with its negative: at one half nothing is left, at 1 it is the negative."""
     levels = np.arange(256, dtype=np.float32)
     table = np.round((1 - amount) * levels + amount * (255 - levels)).astype(np.uint8)
-    return table[images]
+    blended: Images = table[images]
+    return blended
 
 
 def occlusion(
@@ -191,7 +192,8 @@ STRESSES: dict[str, Stress] = {
         "Moved in any direction; what leaves the image is lost.", shift,
     ),
     "rotation": Stress(
-        (5.0, 10.0, 20.0, 30.0, 45.0), "degree", "Turned about the middle, one way or the other.", rotation,
+        (5.0, 10.0, 20.0, 30.0, 45.0), "degree",
+        "Turned about the middle, one way or the other.", rotation,
     ),
     "scale": Stress(
         (1.15, 1.3, 1.5, 1.75, 2.0), "times",

@@ -242,14 +242,12 @@ def _opened(
     model: Run | Classifier | str | os.PathLike[str], dataset: Dataset | None
 ) -> tuple[Classifier, Dataset]:
     """The model and the data, with the validation images that training held out."""
-    run = model if isinstance(model, Run) else None
-    if run is None and not isinstance(model, Classifier):
-        is_file = os.fspath(model).endswith(".onnx")
-        run = None if is_file else open_run(model)
-    if run is not None:
-        classifier = run.classifier
-    else:
-        classifier = model if isinstance(model, Classifier) else load(model)  # type: ignore[arg-type]
+    run, classifier = None, model
+    if isinstance(classifier, (str, os.PathLike)):
+        is_file = os.fspath(classifier).endswith(".onnx")
+        classifier = load(classifier) if is_file else open_run(classifier)
+    if isinstance(classifier, Run):
+        run, classifier = classifier, classifier.classifier
     if dataset is None:
         dataset = _own_data(run, classifier)
     require_dataset(dataset)
