@@ -25,10 +25,14 @@ COPIED = 0.05  # of the generated images lie as near: then some of them may be c
 class Nearness:
     """How far images lie from the nearest training image, beside real ones never learnt from.
 
+    Where training images lie close together, as thin strokes do, others come close to them without
+    being copies. So what is judged is the distance relative to that of the training image from its
+    own nearest neighbour (after Alaa et al. 2022, arXiv:2102.08921).
+
     Attributes:
         generated: median distance of a generated image.
         held_out: median distance of a real one.
-        limit: of the held-out images, one in a hundred lies nearer than this.
+        limit: relative distance; of the held-out images, one in a hundred lies nearer.
         nearer: share of the generated images that lie nearer than that: about 0.01 where they are
             as new as real ones, much more where they are copies.
         equal: generated images that equal a training image.
@@ -52,27 +56,48 @@ class Nearness:
 def nearness(generated: Rows, held_out: Others, training: Learnt) -> Nearness:
     """Compare generated with held-out images by their distance to the nearest training image.
 
+    Args:
+        generated: one image a row: its pixels, or its features.
+        held_out: real images that the generator did not learn from.
+        training: those that it learnt from, two or more.
+
     Example:
         >>> real = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
         >>> copies = nearness(real[:50], real[200:], real[:200])
         >>> copies.nearer, copies.equal
         (1.0, 50)
     """
-    ours, theirs = (nearest(rows, training)[0] for rows in (generated, held_out))
-    limit = float(np.quantile(theirs, NEAR))
+    (ours, our_share), (theirs, their_share) = (
+        _relative(rows, training) for rows in (generated, held_out)
+    )
+    limit = float(np.quantile(their_share, NEAR))
     return Nearness(
         float(np.median(ours)),
         float(np.median(theirs)),
         limit,
-        float(np.mean(ours < limit)),
+        float(np.mean(our_share < limit)),
         int(np.count_nonzero(ours == 0)),
         len(ours),
         len(theirs),
     )
 
 
-def nearest(rows: Rows, others: Others) -> tuple[Distances, Int64[np.ndarray, " n"]]:
+def _relative(rows: Rows, training: Learnt) -> tuple[Distances, Distances]:
+    """Distances to the nearest training row, and those as multiples of that row's own."""
+    distances, positions = nearest(rows, training)
+    own = nearest(training[positions], training, left_out=positions)[0]
+    return distances, distances / np.maximum(own, np.float32(1e-6))  # there are equal images
+
+
+def nearest(
+    rows: Rows, others: Others, left_out: Int64[np.ndarray, " n"] | None = None
+) -> tuple[Distances, Int64[np.ndarray, " n"]]:
     """Euclidean distance of each row to the nearest of the others, and which one that is.
+
+    Args:
+        rows: from where.
+        others: to where.
+        left_out: one of the others that does not count, for each row.
 
     Example:
         >>> nearest(np.array([[0.0, 3.0]]), np.array([[0.0, 9.0], [4.0, 0.0]]))
@@ -83,10 +108,13 @@ def nearest(rows: Rows, others: Others) -> tuple[Distances, Int64[np.ndarray, " 
     position = np.zeros(len(rows), np.int64)
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK].astype(np.float32)
-        position[start : start + len(block)] = (squares - 2 * (block @ others.T)).argmin(axis=1)
+        apart = squares - 2 * (block @ others.T)
+        if left_out is not None:
+            apart[np.arange(len(block)), left_out[start : start + len(block)]] = np.inf
+        position[start : start + len(block)] = apart.argmin(axis=1)
     # Once more for the nearest alone: the product above has lost the last digits.
-    apart = rows.astype(np.float64) - others[position]
-    return np.sqrt(np.einsum("ij,ij->i", apart, apart)).astype(np.float32), position
+    gap = rows.astype(np.float64) - others[position]
+    return np.sqrt(np.einsum("ij,ij->i", gap, gap)).astype(np.float32), position
 
 
 def frechet_distance(rows: Rows, others: Others) -> float:

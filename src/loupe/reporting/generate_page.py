@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from loupe import __version__
+from loupe.arrays import Distances, Labels
 from loupe.data.dataset import Dataset
 from loupe.files import write_bytes, write_text
 from loupe.generation.fidelity import COPIED, as_rows, nearest
@@ -20,7 +21,8 @@ from loupe.reporting.words import Figure, count, duration, of, percent
 SAMPLES = 12  # of each class on the page
 MOST_SHOWN = 1_200  # of all classes together
 SHEET_COLUMNS, SHEET_ROWS = 20, 100  # images of a class on the contact sheet; classes at most
-SEARCHED, PAIRS = 500, 24  # images whose nearest training image is looked for; pairs shown
+SEARCHED, PAIRS = 500, 30  # images whose nearest training image is looked for; pairs shown
+MOST_PAIRS = 100  # shown, where there are many classes
 SHEET_WIDTH = 1_200  # pixels, about: every pixel of an image becomes a square of whole ones
 GREY = 96  # between the images of the contact sheet
 MOST_TILES = 25  # of the opening picture
@@ -130,7 +132,7 @@ def _pairs(drawn: Dataset, dataset: Dataset | None) -> tuple[list[dict[str, Any]
     searched = np.linspace(0, len(drawn) - 1, min(SEARCHED, len(drawn))).astype(np.int64)
     train = dataset.train
     distances, positions = nearest(as_rows(drawn.images[searched]), as_rows(train.images))
-    order = np.argsort(distances, kind="stable")[:PAIRS]
+    order = _nearest_of_each_class(distances, drawn.labels[searched], len(drawn.class_names))
     images = [
         image for i in order for image in (drawn.images[searched[i]], train.images[positions[i]])
     ]
@@ -143,6 +145,14 @@ def _pairs(drawn: Dataset, dataset: Dataset | None) -> tuple[list[dict[str, Any]
         for i in order
     ]
     return pairs, np.stack(images)
+
+
+def _nearest_of_each_class(distances: Distances, labels: Labels, num_classes: int) -> np.ndarray:
+    """Order the images that lie nearest: some of each class, or ones would take all the room."""
+    each = max(1, PAIRS // num_classes)
+    order = np.argsort(distances, kind="stable")
+    kept = [order[labels[order] == label][:each] for label in range(num_classes)]
+    return np.concatenate(kept)[:MOST_PAIRS]
 
 
 def copied(facts: dict[str, Any]) -> str:
