@@ -62,7 +62,7 @@ def _recalled(
 
     stored = run.evaluation
     wanted = shares(abstain, stored)
-    split: "Split" = "validation" if stored is None else stored["split"]
+    split: Split = "validation" if stored is None else stored["split"]
     evaluation = loupe.evaluate(run.classifier, dataset, split=split, ledger=None, abstain=wanted)
     if stored is None:
         return evaluation
