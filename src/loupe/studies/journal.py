@@ -1,6 +1,6 @@
 """The journal of a search: Optuna's, as a file in the study's folder.
 
-Any number of processes append to it; a line that a killed one left half written is passed over.
+Any number of processes append to it; a line that a killed one left half written is taken away.
 """
 
 import os
@@ -18,6 +18,7 @@ JOURNAL_FILE, LOCKS, RECORD = "journal.log", "locks", "record"
 RUNGS = 100  # steps of a whole training, as the pruner counts them
 FIRST_RUNG = 25  # of them: the first look at a trial, then at twice as much
 STARTUP = 10  # trials at random before the sampler has an opinion
+LEAST_FINISHED = 8  # trials of which importance is told
 MOST_KILLED = 2  # a trial that ends its process twice is not tried again
 
 # How a trial asks for a value of each kind of domain.
@@ -45,7 +46,9 @@ class Journal:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.folder, self.space = folder, space
-        backend = JournalFileBackend(str(folder / JOURNAL_FILE))
+        path, lock = folder / JOURNAL_FILE, _Lock(folder / LOCKS / "journal")
+        _drop_half_line(path, lock)
+        backend = JournalFileBackend(str(path), lock)
         with locked(folder / LOCKS / "study"):
             self.study = optuna.create_study(
                 study_name=space.name,
@@ -91,7 +94,7 @@ class Journal:
         import optuna
 
         finished = [trial for trial in self.trials() if trial.is_finished]
-        if len(finished) < STARTUP or len({t.accuracy for t in finished}) < 2:
+        if len(finished) < LEAST_FINISHED or len({t.accuracy for t in finished}) < 2:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(self.study, evaluator=evaluator)
@@ -128,6 +131,34 @@ class Journal:
 
     def _lock(self, number: int) -> Path:
         return self.folder / LOCKS / f"{number:04d}"
+
+
+class _Lock:
+    """A lock as Optuna's journal takes it, which a killed process does not keep."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Wait until nobody else writes."""
+        self._held = locked(self._path)
+        return self._held.__enter__()
+
+    def release(self) -> None:
+        """Let others write."""
+        self._held.__exit__(None, None, None)
+
+
+def _drop_half_line(path: Path, lock: _Lock) -> None:
+    """Take away a line that a killed process left half written: the next would be spoilt too."""
+    lock.acquire()
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        if content and not content.endswith(b"\n"):
+            with path.open("rb+") as file:
+                file.truncate(content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 class OpenTrial:

@@ -1,0 +1,109 @@
+"""Spaces: what may vary, and what is refused before anything is trained."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loupe.errors import RecipeError
+from loupe.recipes.notation import parse
+from loupe.studies.space import (
+    SPACES,
+    Choice,
+    Range,
+    as_values,
+    filled,
+    find_space,
+    read_space,
+    space_of,
+)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_named_spaces_are_what_they_say(name):
+    space = find_space(name)
+    assert space_of(as_values(space)) == space
+    chosen = {key: domain.ends()[0] for key, domain in space.domains().items()}
+    recipe = space.recipe(chosen, None)
+    assert recipe.epochs == chosen["epochs"]
+
+
+def test_the_posts_own_search_is_a_space():
+    vary = find_space("post-004").vary
+    assert vary["learning_rate"] == Choice((0.001, 0.025, 0.0001))
+    assert vary["batch_size"] == Choice((128, 64, 32))
+    assert vary["epochs"] == Choice((20, 30, 100))
+    assert find_space("post-004").fixed["patience"]
+    networks = {
+        find_space("post-004").settings({"network": template, "{norm}": norm, "{drop}": drop})[
+            "network"
+        ]
+        for template in vary["network"].values
+        for norm in ("", "-BN")
+        for drop in ("", "-DO.5")
+    }
+    assert "64C3v-64C3v-MP2-BN-128C3v-128C3v-MP2-BN-256C3v-MP2-BN-512N" in networks  # cnn-bn
+    for network in networks:
+        parse(network)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 999), st.sampled_from(["", "b", "p2b"]), st.sampled_from(["", "-DO.2"]))
+def test_parts_are_put_in_the_place_of_words(width, suffix, drop):
+    network = filled("{w}C3{s}{d}-{more}-16N", {"{w}": width, "{s}": suffix, "{d}": drop,
+                     "{more}": "{w}C3"})  # fmt: skip
+    assert network == f"{width}C3{suffix}{drop}-{width}C3-16N"
+
+
+def test_a_space_is_read_from_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'base = "mlp-64-32"\n[fixed]\nepochs = 3\n[vary]\n'
+        'learning_rate = {low = 0.001, high = 0.1, log = true}\nnetwork = ["{n}N"]\n'
+        "[parts]\nn = {low = 8, high = 64}\n"
+    )
+    space = find_space(str(path))
+    assert space.name == "mine"
+    assert space.vary["learning_rate"] == Range(0.001, 0.1, log=True)
+    assert space.parts["n"].is_whole
+    assert space.recipe({"learning_rate": 0.01, "network": "{n}N", "{n}": 9}).network == "9N"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"vary": {"learning_rat": [1.0]}}, "Did you mean 'learning_rate'"),
+        ({"vary": {"augmentation.rotaton": [1.0]}}, "Did you mean 'rotation'"),
+        ({"vary": {"epochs": {"low": 3, "high": 3}}}, "range from 3 to 3 is empty"),
+        ({"vary": {"epochs": {"low": 9, "high": 3}}}, "low must be below"),
+        ({"vary": {"epochs": []}}, "holds no value"),
+        ({"vary": {"epochs": 3}}, "does not vary"),
+        ({"vary": {"epochs": {"low": 1}}}, "needs numbers as low and high"),
+        ({"vary": {"epochs": {"low": 1, "hihg": 3}}}, "none of low, high and log"),
+        ({"vary": {"weight_decay": {"low": 0, "high": 1, "log": True}}}, "begins above 0"),
+        ({"vary": {"learning_rate": {"low": -1.0, "high": 1.0}}}, "greater than 0"),
+        ({"vary": {"optimizer": ["adam", "adamm"]}}, "optimizer = 'adamm' cannot be"),
+        ({"vary": {"seed": [1, 2]}}, "a lucky seed is no better recipe"),
+        ({"vary": {"validation": [0.1, 0.2]}}, "validation images of its own"),
+        ({"vary": {"network": ["{a}C3-{b}N"]}, "parts": {"a": [8]}}, "no 'b'"),
+        ({"vary": {"network": ["8C3"]}, "parts": {"a": [8]}}, r"no network holds \{a\}"),
+        ({"vary": {"network": ["{a}C3"]}, "parts": {"a": [8, "x"]}}, "is no layer"),
+        ({"vary": {"network": {"low": 1, "high": 2}}}, "Give choices"),
+        ({"vary": {}}, "nothing to search"),
+        ({"vary": {"epochs": [1]}, "fixd": {}}, "Did you mean 'fixed'"),
+        ({"vary": {"epochs": [1]}, "base": "fsat"}, "Did you mean 'fast'"),
+        ({"vary": [1]}, "must be a table"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_reason(values, said):
+    with pytest.raises(RecipeError, match=said):
+        space_of({"name": "mine", **values})
+
+
+def test_spaces_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(RecipeError, match="Did you mean 'small'"):
+        find_space("smal")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        find_space(str(tmp_path / "none.toml"))
+    (tmp_path / "bad.toml").write_text("[vary\n")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        read_space(tmp_path / "bad.toml")

@@ -1,0 +1,318 @@
+"""Searches: they find, go on, take failures in their stride, and keep images from themselves."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import loupe
+from loupe.data.dataset import TEST, Dataset
+from loupe.errors import RecipeError, RunError, TrainingError
+from loupe.reporting.tune_page import write_tune_page
+from loupe.studies.attempt import Watcher, attempt
+from loupe.studies.journal import JOURNAL_FILE, Journal
+from loupe.studies.search import Search, sentences
+from loupe.studies.space import Space, space_of
+from loupe.studies.trials import Trial, best_of
+from loupe.studies.tuning import divide, tune
+
+VALUES = {
+    "name": "quick",
+    "base": "logistic",
+    "fixed": {"batch_size": 32, "epochs": 4},
+    "vary": {
+        "learning_rate": {"low": 1e-5, "high": 0.1, "log": True},
+        "network": ["{n}N", "4C3-MP2-MP2-MP2-MP2"],
+    },
+    "parts": {"n": [8, 16]},
+}
+
+
+@pytest.fixture(scope="module")
+def space() -> Space:
+    return space_of(VALUES)
+
+
+@pytest.fixture(scope="module")
+def ended() -> list[Trial]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def search(space, ended, tiny_dataset, tmp_path_factory) -> Search:
+    """A search of fourteen trials on the tiny images."""
+    out = tmp_path_factory.mktemp("tuning") / "study"
+    return tune(tiny_dataset, space, trials=14, out=out, watch=ended.append)
+
+
+def test_a_search_finds_the_best_of_its_trials(search, ended):
+    assert [trial.number for trial in search.trials] == list(range(14))
+    assert len(ended) == 14
+    finished = [trial for trial in search.trials if trial.is_finished]
+    assert search.best.accuracy == max(trial.accuracy for trial in finished)
+    assert search.best.accuracy > 0.8
+    assert search.best.chosen["learning_rate"] > 0.001
+    assert {"finished", "halted", "does not fit"} <= {trial.outcome for trial in search.trials}
+
+
+def test_what_it_leaves_behind_can_be_used(search, tiny_dataset, tmp_path):
+    recipe = loupe.recipe(search.folder / "best.toml")
+    assert recipe.name == "tiny-tuned"
+    assert recipe.learning_rate == search.best.chosen["learning_rate"]
+    assert recipe.validation == loupe.recipe("logistic").validation
+    run = loupe.train(tiny_dataset, recipe, out=tmp_path / "run")
+    assert run.is_finished
+    result = json.loads((search.folder / "result.json").read_text())
+    assert result["best"] == search.best.number
+    assert len(result["trials"]) == 14
+
+
+def test_test_images_are_never_seen(tiny_dataset, space, tmp_path):
+    blind = tiny_dataset.images.copy()
+    blind[tiny_dataset.split == TEST] = 0
+    labels = np.where(tiny_dataset.split == TEST, 0, tiny_dataset.labels)
+    searches = [
+        tune(dataset, space, trials=1, out=tmp_path / name)
+        for name, dataset in (
+            ("seeing", tiny_dataset),
+            ("blind", replace(tiny_dataset, images=blind, labels=labels)),
+        )
+    ]
+    first, second = ([replace(t, seconds=0.0) for t in s.trials] for s in searches)
+    assert first == second
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_images_are_divided_once_for_all(tiny_dataset):
+    divided = divide(tiny_dataset)
+    assert len(divided) == 240  # without the 60 test images
+    assert [len(s) for s in (divided.train, divided.validation, divided.test)] == [144, 48, 48]
+    again = divide(tiny_dataset)
+    assert np.array_equal(divided.split, again.split)
+
+
+def test_kept_images_tell_how_optimistic_the_best_figure_is(search):
+    assert search.best_kept.n == 48
+    assert search.best_kept.low <= search.best_kept.accuracy <= search.best_kept.high
+    assert search.optimism == search.best.accuracy - search.best_kept.accuracy
+    assert search.difference.n == 48
+    first, second = search.confirmed
+    assert search.difference.value == pytest.approx(second.accuracy - first.accuracy)
+    assert "kept from the search" in " ".join(sentences(search))
+
+
+def test_importance_falls_on_what_matters(space, tmp_path):
+    journal = Journal(tmp_path, space)
+    for _ in range(25):
+        opened = journal.begin()
+        accuracy = 0.5 - abs(float(np.log10(opened.trial.chosen["learning_rate"])) + 3) / 10
+        opened.end(replace(opened.trial, outcome="finished", accuracy=accuracy))
+    shares = journal.importance()
+    assert sum(shares.values()) == pytest.approx(1)
+    assert max(shares, key=shares.get) == "learning_rate"
+    assert Journal(new_folder(tmp_path), space).importance() == {}
+
+
+def new_folder(parent: Path) -> Path:
+    folder = parent / "new"
+    folder.mkdir()
+    return folder
+
+
+def test_models_of_beaten_trials_are_not_kept(search):
+    models = [path.parent.name for path in search.folder.glob("trials/*/model.onnx")]
+    assert models == [search.best.name]
+
+
+def test_started_again_it_goes_on(search, space, tiny_dataset, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(search.folder, folder)
+    more = tune(tiny_dataset, space, trials=1, out=folder)
+    assert more.trials[:14] == search.trials
+    assert len(more.trials) == 15
+    assert more.base == search.base
+
+
+def test_a_trial_whose_process_was_killed_is_tried_once_more(search, space, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(search.folder, folder)
+    journal = Journal(folder, space)
+    killed = journal.begin()
+    killed.close()  # what the system does when a process ends, however it ends
+    again = Journal(folder, space).begin()
+    assert again.trial.chosen == killed.trial.chosen
+    assert again.trial.number == killed.trial.number + 1
+    again.close()
+    third = Journal(folder, space)
+    assert [trial.outcome for trial in third.trials()[-2:]] == ["killed", "killed"]
+    assert third.begin().trial.chosen != killed.trial.chosen
+
+
+def test_a_trial_of_another_process_is_left_alone(search, space, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(search.folder, folder)
+    begun = Journal(folder, space).begin()
+    assert Journal(folder, space).trials()[begun.trial.number].outcome == "running"
+
+
+def test_half_a_line_in_the_journal_is_taken_away(search, space, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(search.folder, folder)
+    with (folder / JOURNAL_FILE).open("a") as file:
+        file.write('{"op_code":5,"worker_')
+    begun = Journal(folder, space).begin()
+    assert begun.trial.number == 14
+    assert len(Journal(folder, space).trials()) == 15
+
+
+def test_a_study_of_other_data_or_another_space_is_refused(search, space, tiny_dataset):
+    other = replace(tiny_dataset, labels=tiny_dataset.labels[::-1].copy())
+    with pytest.raises(RunError, match="other images or labels"):
+        tune(other, space, out=search.folder)
+    with pytest.raises(RunError, match="another space"):
+        tune(tiny_dataset, replace(space, fixed={"epochs": 5}), out=search.folder)
+    with pytest.raises(RunError, match="without --no-slower"):
+        tune(tiny_dataset, space, out=search.folder, no_slower=True)
+
+
+def test_a_folder_that_holds_something_else_is_refused(space, tiny_dataset, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="nothing is overwritten"):
+        tune(tiny_dataset, space, out=tmp_path)
+    with pytest.raises(RecipeError, match="above 0"):
+        tune(tiny_dataset, space, minutes=0.0, out=tmp_path / "study")
+
+
+def test_a_clock_that_has_run_out_ends_the_search_and_keeps_it(
+    search, space, tiny_dataset, tmp_path
+):
+    folder = tmp_path / "study"
+    shutil.copytree(search.folder, folder)
+    shutil.rmtree(folder / "confirmed")
+    ended = tune(tiny_dataset, space, minutes=1e-9, out=folder)
+    assert ended.trials[-1].outcome in ("out of time", "does not fit")
+    assert ended.best == search.best
+    assert ended.difference is None
+    assert "was not measured" in " ".join(sentences(ended))
+
+
+def attempted(tiny_dataset: Dataset, folder: Path, **settings) -> Trial:
+    recipe = loupe.recipe("logistic", epochs=4, batch_size=32, **settings)
+    watcher = settings.pop("watcher", None) or Watcher(1)
+    return attempt(Trial(0), recipe, divide(tiny_dataset), folder / "trial", watcher)
+
+
+def test_a_trial_that_diverges_is_recorded(tiny_dataset, tmp_path):
+    trial = attempted(tiny_dataset, tmp_path, optimizer="sgd", learning_rate=1e38, network="8N-8N")
+    assert trial.outcome == "diverged"
+    assert "no number" in trial.reason
+
+
+def test_a_trial_without_enough_memory_is_recorded(tiny_dataset, tmp_path):
+    trial = attempted(tiny_dataset, tmp_path, network="65536C9-65536C9")  # 1.4 TB
+    assert trial.outcome == "out of memory"
+
+
+def test_what_is_no_fault_of_the_recipe_ends_the_search(tiny_dataset, tmp_path):
+    if os.getuid() == 0:
+        (tmp_path / "trial").write_text("a file where the folder is to be")
+        with pytest.raises(RunError):
+            attempted(tiny_dataset, tmp_path)
+    with pytest.raises(TrainingError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loupe.training.train.write_bytes", full_disk)
+        attempted(tiny_dataset, tmp_path / "disk")
+
+
+def full_disk(path: Path, content: bytes) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_trial_that_would_take_too_long_is_cut(tiny_dataset, tmp_path):
+    recipe = loupe.recipe("logistic", epochs=50, batch_size=32)
+    watcher = Watcher(1, most_seconds=1e-9)
+    trial = attempt(Trial(0), recipe, divide(tiny_dataset), tmp_path / "trial", watcher)
+    assert trial.outcome == "too slow"
+    assert len(trial.curve) == 1
+
+
+def test_of_equally_good_trials_the_quickest_is_the_best():
+    trials = (
+        Trial(0, {}, "finished", 0.9, seconds=3.0),
+        Trial(1, {}, "finished", 0.9, seconds=2.0),
+        Trial(2, {}, "halted", seconds=1.0),
+    )
+    assert best_of(trials) == trials[1]
+    assert best_of(trials[2:]) is None
+
+
+def test_ctrl_c_keeps_what_there_is(space, tiny_dataset, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def press(trial: Trial) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    try:
+        search = tune(tiny_dataset, space, trials=9, out=tmp_path / "study", watch=press)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert search.interrupted
+    assert len(search.trials) == 1
+    assert (search.folder / "result.json").exists()
+    assert write_tune_page(search, tmp_path / "page.html").exists()
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {tests!r})
+import loupe
+from test_tuning import VALUES
+from loupe.studies.space import space_of
+values = {{**VALUES, "fixed": {{"batch_size": 4, "epochs": {epochs}}}}}
+dataset = loupe.read("digits")
+loupe.tune(dataset, space_of(values), trials={trials}, out="study",
+           watch=lambda trial: print(trial.number, trial.outcome, flush=True))
+"""
+
+
+def started(folder: Path, trials: int, epochs: int = 2) -> subprocess.Popen[str]:
+    program = PROGRAM.format(tests=str(Path(__file__).parent), trials=trials, epochs=epochs)
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_work_on_one_study(tmp_path):
+    processes = [started(tmp_path, trials=6) for _ in range(2)]
+    said = [process.communicate(timeout=300)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    numbers = [int(number) for each in said for number in each[::2]]
+    assert len(numbers) == len(set(numbers)) == 12
+    result = json.loads((tmp_path / "study" / "result.json").read_text())
+    assert len({json.dumps(trial["chosen"]) for trial in result["trials"]}) > 8
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_goes_on(tmp_path):
+    process = started(tmp_path, trials=99, epochs=300)
+    trials = tmp_path / "study" / "trials"
+    until = time.monotonic() + 240
+    while not list(trials.glob("*/recipe.toml")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+
+    values = {**VALUES, "fixed": {"batch_size": 4, "epochs": 300}}
+    journal = Journal(tmp_path / "study", space_of(values))
+
+    killed = [trial for trial in journal.trials() if trial.outcome == "killed"]
+    assert len(killed) == 1
+    assert journal.begin().trial.chosen == killed[0].chosen
