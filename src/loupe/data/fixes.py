@@ -71,7 +71,7 @@ class Corrections:
 def write_fixes(path: Path, fixes: Sequence[Fix]) -> None:
     """Write a fixes file; a name that a spreadsheet takes for a formula stands behind a "'"."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180; quotes a lone \r as well
     writer.writerow(COLUMNS)
     for fix in fixes:
         writer.writerow(
@@ -249,7 +249,8 @@ def places(dataset: Dataset, fixes: Sequence[Fix]) -> tuple[dict[str, int], Coun
     times: Counter[str] = Counter()
     for index, source in enumerate(dataset.sources):
         portable = portable_source(source, dataset.origin)
-        for name in {source, portable, inert(source), inert(portable)} & wanted:
+        whole = os.path.join(dataset.origin, portable)  # as the data's folder was named by then
+        for name in {source, portable, whole, inert(source), inert(portable)} & wanted:
             place[name] = index
             times[name] += 1
     return place, times
