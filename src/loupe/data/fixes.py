@@ -229,9 +229,9 @@ def _parsed(path: Path, text: str) -> tuple[Fix, ...]:
 
 
 def _fix(path: Path, line: int, row: Sequence[str], place: dict[str, int]) -> Fix:
-    cells = {name: row[i].strip() for name, i in place.items() if i < len(row)}
+    cells = {name: row[i] for name, i in place.items() if i < len(row)}
     for name in COLUMNS[:3]:
-        if not cells.get(name):
+        if not cells.get(name, "").strip():
             what = "a class or 'drop'" if name == "proposed_label" else "one"
             raise DataError(f"{path}, line {line}: there is no {name}. Give {what}, or take the "
                             "row out.")  # fmt: skip
