@@ -31,6 +31,7 @@ _HOMES = {
     "Run": "loupe.runs.run",
     "check": "loupe.data.checks",
     "compare": "loupe.examination.comparison",
+    "continue_training": "loupe.training.continuing",
     "evaluate": "loupe.examination.evaluation",
     "examine": "loupe.studies.examine",
     "from_arrays": "loupe.data.read",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from loupe.studies.ladder import ladder as ladder
     from loupe.studies.learning_curve import learning_curve as learning_curve
     from loupe.studies.tuning import tune as tune
+    from loupe.training.continuing import continue_training as continue_training
     from loupe.training.train import resume as resume
     from loupe.training.train import train as train
 
@@ -92,7 +94,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "resume", "tune", "examine", "generate", "ladder", "learning_curve"):
+    if name in ("train", "continue_training", "resume", "tune", "examine", "generate", "ladder", "learning_curve"):
         from loupe.errors import require
         from loupe.threads import wait_briefly
 

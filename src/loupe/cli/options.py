@@ -109,6 +109,32 @@ Networks = Annotated[
         help="The layers, as 64C3-MP2-128N. Repeated: a committee of different networks.",
     ),
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(help="softmax, or many binary networks: one-vs-rest, one-vs-one."),
+]
+Balance = Annotated[
+    str | None,
+    typer.Option(help="Making up for rare classes: none, weights, under-sample, over-sample."),
+]
+Continue = Annotated[
+    Path | None,
+    typer.Option(
+        "--continue",
+        metavar="RUN",
+        help="Train some binary networks of a finished run anew, on its data and --data.",
+    ),
+]
+OnlyClass = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS", help="With --continue: whose networks. Repeat it for more classes."
+    ),
+]
+More = Annotated[
+    str | None,
+    typer.Option("--data", metavar="DATA", help="With --continue: more images to train on."),
+]
 Distil = Annotated[
     Path | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import Any
 
 import loupe
 from loupe.cli.certainty import print_abstention, shares
+from loupe.cli.continuing import print_before_and_after
 from loupe.cli.screen import Screen
 from loupe.cli.targets import Target, judge, sentence
 from loupe.data.dataset import Dataset, Split
@@ -47,6 +48,8 @@ def conclude(
             f"loupe train --resume {run.folder}"
         )
     print_evaluation(evaluation, screen)
+    if "continued" in run.environment:
+        print_before_and_after(run, evaluation, screen)
     if abstain is not None:
         print_abstention(evaluation, screen)
     screen.say(*_paths(run, report), *_next_steps(run, report))

@@ -11,6 +11,7 @@ import typer
 import loupe
 from loupe.cli import options
 from loupe.cli.bad_files import write_bad_files
+from loupe.cli.continuing import continue_run, refuse_half, refuse_settings
 from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen, plain
@@ -29,6 +30,8 @@ def train(
     optimizer: options.Optimizer = None,
     network: options.Networks = None,
     activation: options.Activation = None,
+    head: options.Head = None,
+    balance: options.Balance = None,
     validation: options.Validation = None,
     minutes: options.Minutes = None,
     device: options.Device = None,
@@ -40,6 +43,9 @@ def train(
     out: options.Out = None,
     distil: options.Distil = None,
     resume: options.Resume = None,
+    continued: options.Continue = None,
+    only_class: options.OnlyClass = None,
+    more: options.More = None,
     no_test: options.NoTest = False,
     target: options.Target = None,
     abstain: options.Abstain = None,
@@ -54,22 +60,34 @@ def train(
     screen, targets = Screen(json, quiet), parse_targets(target or ())
     overrides = parse_settings(setting or ()) | given_only(
         seed=seed, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        optimizer=optimizer, activation=activation, validation=validation, minutes=minutes,
-        device=device,
+        optimizer=optimizer, activation=activation, head=head, balance=balance,
+        validation=validation, minutes=minutes, device=device,
     )  # fmt: skip
     overrides |= network_settings(network or (), overrides)
     if {"epochs", "minutes"} <= overrides.keys():
         raise RecipeError(
             "epochs and minutes were both given, and each says how long to train. Give one of them."
         )
-    if resume is None:
+    refuse_half(continued, only_class, more)
+    asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
+    if abstain is not None:
+        asked["abstain"] = wanted_share(abstain)
+    if continued is not None:
+        refuse_settings(
+            data, recipe, overrides, size, fixes, generated, generated_only, distil, resume
+        )
+        if not no_test:
+            require_ledger()
+        classes = only_class or ()
+        with _saying_how_to_go_on(out):
+            run, dataset = continue_run(
+                continued, classes, more or "", bad_files, out, asked, screen
+            )
+    elif resume is None:
         reading = {
             "size": size, "bad_files": bad_files, "fixes": fixes,
             "generated": generated, "generated_only": generated_only,
         }  # fmt: skip
-        asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
-        if abstain is not None:
-            asked["abstain"] = wanted_share(abstain)
         if not no_test:
             require_ledger()
         with _saying_how_to_go_on(out):

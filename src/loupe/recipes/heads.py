@@ -63,6 +63,20 @@ def draws_for_itself(recipe: Recipe) -> bool:
     return recipe.head == "one-vs-one" or recipe.balance in ("under-sample", "over-sample")
 
 
+def require_own_networks(recipe: Recipe, run: str) -> None:
+    """Refuse to train one class of a run alone where one network tells all classes apart.
+
+    Raises:
+        RecipeError: it is so.
+    """
+    if recipe.head == "softmax":
+        raise RecipeError(
+            f"The run {run} has head = 'softmax': one network tells all classes apart, and to train "
+            "it for one class would change what it says of every other. Train with --head "
+            "one-vs-rest or --head one-vs-one first, or train anew with the new images."
+        )
+
+
 def _one_for_each_pair(num_classes: int) -> tuple[Problem, ...]:
     if num_classes > MOST_PAIRED_CLASSES:
         count = num_classes * (num_classes - 1) // 2

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from loupe.recipes.heads import problems_of
 from loupe.recipes.notation import (
     Conv,
     Dense,
@@ -14,7 +15,12 @@ from loupe.recipes.notation import (
     Residual,
     parse,
 )
+from loupe.recipes.recipe import Head
 from loupe.recipes.shapes import Shape, layer_shape
+
+VOTES: dict[Head, str] = {
+    "softmax": "softmax", "one-vs-rest": "shares of the yeses", "one-vs-one": "pairwise coupling",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,18 @@ class Block:
     height: float
 
 
-def layer_blocks(network: str, image_shape: tuple[int, int, int], classes: int) -> list[Block]:
+def layer_blocks(
+    network: str, image_shape: tuple[int, int, int], classes: int, head: Head = "softmax"
+) -> list[Block]:
     """Walk through a network, from the image to the classes.
+
+    Of many binary networks one is drawn, then how many there are and how they vote.
 
     Example:
         >>> [block.shape for block in layer_blocks("64C3p2-300N", (28, 28, 1), 10)]
         ['28 × 28', '14 × 14 × 64', '300', '10']
+        >>> [block.name for block in layer_blocks("", (28, 28, 1), 10, "one-vs-one")]
+        ['pixels', 'one of 45 networks', 'pairwise coupling']
     """
     height, width, channels = image_shape
     shape: Shape = (channels, height, width)
@@ -42,7 +54,10 @@ def layer_blocks(network: str, image_shape: tuple[int, int, int], classes: int) 
     for layer in parse(network).layers:
         shape = layer_shape(layer, shape)
         blocks.append(_block(str(layer), _name(layer), shape, tallest))
-    return [*blocks, _block("output", "softmax", (classes,), tallest)]
+    if count := len(problems_of(head, classes)):
+        name = "one network" if count == 1 else f"one of {count} networks"
+        blocks.append(_block("yes or no", name, (1,), tallest))
+    return [*blocks, _block("output", VOTES[head], (classes,), tallest)]
 
 
 def _name(layer: Layer) -> str:

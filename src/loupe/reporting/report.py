@@ -17,6 +17,7 @@ from loupe.reporting.samples import wall
 from loupe.reporting.sections_certainty import calibration, certainty
 from loupe.reporting.sections_classes import classes, weakest
 from loupe.reporting.sections_confusion import confusion
+from loupe.reporting.sections_continued import continued
 from loupe.reporting.sections_data import data
 from loupe.reporting.sections_mistakes import gallery, pairs
 from loupe.reporting.sections_recipe import recipe
@@ -73,7 +74,10 @@ def write_report(
         require_dataset(dataset)
     path = Path(path) if path else run.folder / REPORT_FILE
     whole = functools.partial(data, dataset=dataset, findings=findings)
-    sections = [section(run, evaluation) for section in (SECTIONS | {"data": whole}).values()]
+    chosen = SECTIONS | {"data": whole}
+    if run.environment.get("continued"):
+        chosen = {"continued": continued, **chosen}
+    sections = [section(run, evaluation) for section in chosen.values()]
     content = page("report.html.j2", sections, version=__version__, **_opening(run, evaluation))
     write_text(path, content)
     return path

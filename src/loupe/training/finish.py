@@ -1,5 +1,6 @@
 """From trained networks to `model.onnx`: temperature, statistics, parity gate, card."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -54,7 +55,13 @@ class Finished:
     parity_difference: float
 
 
-def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: str) -> Finished:
+def finish(
+    committee: Committee,
+    dataset: Dataset,
+    recipe: Recipe,
+    fingerprint: str,
+    framing: Mapping[str, Any] | None = None,
+) -> Finished:
     """Export trained networks with all that a model file holds, and check what was written.
 
     Args:
@@ -62,6 +69,7 @@ def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: 
         dataset: training and validation images; test images are not looked at.
         recipe: goes into the card.
         fingerprint: of the data set as it was read; goes into the card.
+        framing: goes into the card; measured on the training images if not given.
 
     Raises:
         ModelError: the file does not say what the networks say; nothing is to be written then.
@@ -80,7 +88,7 @@ def finish(committee: Committee, dataset: Dataset, recipe: Recipe, fingerprint: 
     if held_out:
         temperature = fit_temperature(logits[:held_out].numpy(), validation.labels)
     statistics = _statistics(committee, train)
-    card = _card(dataset, recipe, fingerprint)
+    card = _card(dataset, recipe, fingerprint, framing)
     draft = read_back(write_model(committee, temperature, statistics, card))
     expected = probabilities_of(logits, temperature)
     given = draft.examine(images)
@@ -134,12 +142,14 @@ def _gain(labels: Labels, votes: Tensor) -> dict[str, Any]:
     return {"committee": committee_gain(labels, guesses, votes.argmax(2).numpy()).to_dict()}
 
 
-def _card(dataset: Dataset, recipe: Recipe, fingerprint: str) -> Card:
+def _card(
+    dataset: Dataset, recipe: Recipe, fingerprint: str, framing: Mapping[str, Any] | None
+) -> Card:
     counts = {"train": len(dataset.train), "validation": len(dataset.validation)}
     return Card(
         class_names=dataset.class_names,
         image_shape=dataset.image_shape,
-        framing=measure_framing(dataset.train.images).to_dict(),
+        framing=dict(framing or measure_framing(dataset.train.images).to_dict()),
         outlier_threshold=None,
         recipe=to_dict(recipe),
         training_data={

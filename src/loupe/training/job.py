@@ -24,10 +24,12 @@ class Pile:
     Attributes:
         images: uint8 `[n c h w]`.
         labels: int64 `[n]`.
+        weights: how often each is drawn, relative to the others, float64 `[n]`; None: all alike.
     """
 
     images: Tensor
     labels: Tensor
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         """Count the images."""

@@ -88,7 +88,7 @@ def new_member(job: Job, index: int) -> Member:
             blocks = lay_out_blocks(net, job.batch_size, job.compute.bf16, recipe)
         else:
             dense = lay_out(net, job.batch_size, job.compute.bf16)
-    parameters = dense.parameters if dense else list(net.parameters())
+    parameters: list[Tensor] = dense.parameters if dense else [*net.parameters()]
     optimizers = [each for block in blocks for each in block.optimizers]
     count = len(job.training)
     return Member(

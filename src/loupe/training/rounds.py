@@ -5,6 +5,7 @@ from torch import Generator, Tensor
 
 from loupe.training.job import Job, Parts, seed_of, shares
 from loupe.training.margins import columns_of
+from loupe.training.weights import drawn_by_weight
 
 
 def draw_round(job: Job, member: int, step: int, losses: Tensor, margins: Tensor) -> Tensor:
@@ -37,6 +38,8 @@ def draw_round(job: Job, member: int, step: int, losses: Tensor, margins: Tensor
         order = losses.topk(kept).indices[shuffled]
     else:
         order = torch.randperm(count, generator=generator).to(job.compute.device)
+    if job.training.weights is not None:
+        order = drawn_by_weight(order, job.training.weights, generator)
     return order[..., : order.shape[-1] // job.batch_size * job.batch_size]
 
 

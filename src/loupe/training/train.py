@@ -57,6 +57,8 @@ from loupe.training.job import Job, Progress, Watch
 from loupe.training.loop import train_member
 from loupe.training.member import Member, voter
 from loupe.training.prepare import prepare, with_validation
+from loupe.training.weights import KEY as IMAGE_WEIGHTS
+from loupe.training.weights import refuse_weighted, weighted
 
 
 def train(
@@ -68,6 +70,7 @@ def train(
     checkpoint_seconds: float = 10.0,
     asked: Mapping[str, Any] | None = None,
     distil: Run | str | os.PathLike[str] | None = None,
+    image_weights: Sequence[float] | np.ndarray | None = None,
 ) -> Run:
     """Train a classifier and write its run folder; test images are not looked at.
 
@@ -82,6 +85,8 @@ def train(
             it: the command line's `no_test` and `targets`.
         distil: a run or model file whose probabilities are learnt in place of the labels
             (`loupe.training.distillation`), trained on the same data.
+        image_weights: of each image of the data set, how often training draws it, relative to the
+            others (`loupe.training.weights`).
 
     Returns:
         The run; its model is `run.classifier`.
@@ -115,16 +120,20 @@ def train(
     taught_by = None if distil is None else model_file(distil)
     teacher = None if taught_by is None else teacher_of(taught_by, whole, dataset, recipe)
     job = prepare(dataset, recipe, checkpoint_seconds, teacher=teacher)
+    if image_weights is not None:
+        job = weighted(job, dataset, image_weights)
     run = create_run(Path(out) if out is not None else None, dataset.name, recipe.name)
     with writing(run.folder):
-        environment = _environment(dataset, job, fingerprint) | {"asked": dict(asked or {})}
+        environment = describe_environment(dataset, job, fingerprint) | {"asked": dict(asked or {})}
         if taught_by is not None:
             environment["distilled_from"] = origin_of(taught_by)
+        if image_weights is not None:
+            environment[IMAGE_WEIGHTS] = True
         write_json(run.folder / ENVIRONMENT_FILE, environment)
         write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))  # last: it makes this a run
         run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
     with sole_writer(run):
-        return _complete(run, dataset, job, watch, began)
+        return complete(run, dataset, job, watch, began)
 
 
 def resume(
@@ -152,6 +161,26 @@ def resume(
     run = open_run(folder)
     if run.is_finished and not run.environment.get("interrupted"):
         raise RunError(f"The run {run.folder} has finished: there is nothing to resume.")
+    refuse_weighted(run.environment, run.folder)
+    _refuse_continued(run)
+    dataset = same_data(run, dataset)
+    whole, dataset = dataset, with_validation(dataset, run.recipe)
+    taught_by = same_model(run.environment.get("distilled_from"))
+    teacher = None if taught_by is None else teacher_of(taught_by, whole, dataset, run.recipe)
+    job = prepare(dataset, run.recipe, checkpoint_seconds, teacher=teacher)
+    with sole_writer(run):
+        with writing(run.folder):
+            _remove_unfinished(run)
+            run.log("resuming")
+        return complete(run, dataset, job, watch, began)
+
+
+def same_data(run: Run, dataset: Dataset | None) -> Dataset:
+    """Give what a run was trained on: as it is given, or read again from where it came from.
+
+    Raises:
+        RunError: it cannot be read again, or has changed.
+    """
     data = run.environment["data"]
     if dataset is None:
         if not data["origin"]:
@@ -167,15 +196,23 @@ def resume(
             f"{dataset.fingerprint[:12]}…: images or labels have changed. Bring the old data "
             "back, or start a new run."
         )
-    whole, dataset = dataset, with_validation(dataset, run.recipe)
-    taught_by = same_model(run.environment.get("distilled_from"))
-    teacher = None if taught_by is None else teacher_of(taught_by, whole, dataset, run.recipe)
-    job = prepare(dataset, run.recipe, checkpoint_seconds, teacher=teacher)
-    with sole_writer(run):
-        with writing(run.folder):
-            _remove_unfinished(run)
-            run.log("resuming")
-        return _complete(run, dataset, job, watch, began)
+    return dataset
+
+
+def _refuse_continued(run: Run) -> None:
+    """Refuse to go on with a run that was itself continued from another: it is begun again.
+
+    Raises:
+        RunError: it was.
+    """
+    continued = run.environment.get("continued")
+    if continued is not None:
+        classes = " ".join(f"--only-class {name}" for name in continued["classes"])
+        raise RunError(
+            f"The run {run.folder} was continued from {continued['run']} and stopped on the way. "
+            "Remove it and begin it again; it trains a few networks only: loupe train --continue "
+            f"{continued['run']} {classes} --data {continued['more']['origin'] or 'MORE'}"
+        )
 
 
 def _remove_unfinished(run: Run) -> None:
@@ -185,8 +222,24 @@ def _remove_unfinished(run: Run) -> None:
     remove_unfinished(run.folder / CHECKPOINT_FOLDER, members)
 
 
-def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: float) -> Run:
-    """Train every member, export, and write what a finished run holds."""
+def complete(
+    run: Run,
+    dataset: Dataset,
+    job: Job,
+    watch: Watch | None,
+    began: float,
+    framing: Mapping[str, Any] | None = None,
+) -> Run:
+    """Train every member, export, and write what a finished run holds.
+
+    Args:
+        run: its folder, recipe and environment.
+        dataset: with its validation images held out.
+        job: recipe and data on the device.
+        watch: called after each step.
+        began: time at which it all began.
+        framing: that the model file is to have; measured on the training images if not given.
+    """
     fitting = time.time()
     members, interrupted = _train_members(run, job, watch or _watch_nothing)
     fitted = time.time() - fitting
@@ -204,6 +257,7 @@ def _complete(run: Run, dataset: Dataset, job: Job, watch: Watch | None, began: 
         dataset,
         job.recipe,
         run.environment["data"]["fingerprint"],
+        framing,
     )
     trained = sum(row.seconds for member in members for row in member.history)
     environment = run.environment | {
@@ -294,7 +348,7 @@ def _write_weights(path: Path, nets: Sequence[Net | Panel]) -> None:
     write_bytes(path, save(tensors))
 
 
-def _environment(dataset: Dataset, job: Job, fingerprint: str) -> dict[str, Any]:
+def describe_environment(dataset: Dataset, job: Job, fingerprint: str) -> dict[str, Any]:
     """What besides the recipe decides a run, and where it took place."""
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return {
