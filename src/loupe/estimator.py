@@ -15,7 +15,12 @@ from jaxtyping import Float64
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    validate_data,
+)
 
 import loupe
 from loupe.classifier.classifier import Classifier, loads
@@ -113,8 +118,14 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.random_state = random_state
         self.out = out
 
-    def fit(self, X: Any, y: Any) -> "LoupeClassifier":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LoupeClassifier":
         """Train on images or a table `X` with labels `y`.
+
+        Args:
+            X: the images, or a table.
+            y: a label for each.
+            sample_weight: how often training draws each, relative to the others; those of 0 are
+                left out altogether. Validation images all count alike.
 
         Raises:
             DataError: one class only, or rows that are not of `image_shape`.
@@ -122,11 +133,14 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """
         values, labels = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(labels)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, values, ensure_non_negative=True)
+            counts = sample_weight > 0
+            values, labels, sample_weight = values[counts], labels[counts], sample_weight[counts]
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise DataError(
-                f"y holds one class only, {self.classes_[0]!r}: a classifier needs at least two."
-            )
+            known = self.classes_.tolist()
+            raise DataError(f"y holds one class only, {known}: a classifier needs at least two.")
         shaped = _shaped(values, self.image_shape)
         self.image_shape_: tuple[int, int, int] = shaped.shape[1:]
         self.n_features_in_ = shaped[0].size  # as rows or as maps: they are the same images
@@ -134,7 +148,7 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         dataset = dataset_from_arrays(
             to_levels(shaped, self.levels_), codes, name="arrays", class_names=_names(self.classes_)
         )
-        self._train(dataset)
+        self._train(dataset, sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "n k"]:
@@ -167,11 +181,12 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         check_is_fitted(self, "history_")
         return self.history_
 
-    def _train(self, dataset: Dataset) -> None:
+    def _train(self, dataset: Dataset, weights: np.ndarray | None) -> None:
         """Train, and keep the model file and the history."""
         recipe = self._chosen(dataset)
         with tempfile.TemporaryDirectory(prefix="loupe-") as folder:
-            run = loupe.train(dataset, recipe, out=Path(self.out or Path(folder) / "run"))
+            out = Path(self.out or Path(folder) / "run")
+            run = loupe.train(dataset, recipe, out=out, image_weights=weights)
             if run.environment["interrupted"]:  # a search has to end, too
                 raise KeyboardInterrupt
             self.history_ = _as_keras(run.history)

@@ -127,6 +127,23 @@ def test_its_history_is_plotted_as_keras_is(fitted):
     assert all(type(value) is float for value in fitted.history_["accuracy"])
 
 
+def test_weights_decide_between_contradictory_labels(digits):
+    images = np.concatenate([digits[0][:200]] * 2)
+    labels = np.repeat(["one", "other"], 200)
+    for heavy in ("one", "other"):
+        weights = np.where(labels == heavy, 9.0, 1.0)
+        classifier = quick(validation=0).fit(images, labels, sample_weight=weights)
+        share = classifier.predict_proba(images)[:, list(classifier.classes_).index(heavy)].mean()
+        assert 0.8 < share < 0.98  # nine to one
+
+
+def test_images_of_weight_zero_are_as_if_they_were_not_there(fitted, digits):
+    rows, labels = digits
+    weights = (np.arange(500) < 400).astype(float)
+    weighted = quick().fit(rows, labels, sample_weight=weights)
+    np.testing.assert_array_equal(weighted.predict_proba(rows), fitted.predict_proba(rows))
+
+
 def test_without_validation_there_are_no_figures_of_it(digits):
     assert "val_loss" not in quick(validation=0, epochs=1).fit(*digits).history_
 
