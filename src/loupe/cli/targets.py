@@ -1,6 +1,6 @@
 """`--target metric=value`: figures that were set beforehand, and whether they were reached."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,18 +36,6 @@ def parse_targets(given: Sequence[str]) -> tuple[Target, ...]:
         (Target(metric='accuracy', value=0.995),)
     """
     return tuple(map(_parse, given))
-
-
-def with_begun(given: Sequence[Target], begun: Mapping[str, float]) -> tuple[Target, ...]:
-    """Add the targets that a run was begun with to those given now, which come first.
-
-    Example:
-        >>> [target.value for target in with_begun(parse_targets(["f1=0.9"]), {"f1": 0.8})]
-        [0.9]
-    """
-    known = {target.metric for target in given}
-    kept = [f"{metric}={value}" for metric, value in begun.items() if metric not in known]
-    return (*given, *parse_targets(kept))
 
 
 def judge(targets: Sequence[Target], evaluation: Evaluation) -> list[dict[str, Any]]:

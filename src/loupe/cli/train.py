@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,63 +54,89 @@ def train(
 ) -> None:
     """Train a classifier, measure it, write its report."""
     from loupe.cli.result import conclude
-    from loupe.cli.targets import parse_targets, with_begun
-    from loupe.examination.abstention import wanted_share
+    from loupe.cli.targets import parse_targets
 
-    screen, targets = Screen(json, quiet), parse_targets(target or ())
+    screen, asked = Screen(json, quiet), _asked(no_test, target or (), abstain)
     overrides = parse_settings(setting or ()) | given_only(
         seed=seed, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
         optimizer=optimizer, activation=activation, head=head, balance=balance,
         validation=validation, minutes=minutes, device=device,
     )  # fmt: skip
     overrides |= network_settings(network or (), overrides)
-    if {"epochs", "minutes"} <= overrides.keys():
-        raise RecipeError(
-            "epochs and minutes were both given, and each says how long to train. Give one of them."
-        )
+    _refuse_two_lengths(overrides)
     refuse_half(continued, only_class, more)
-    asked = {"no_test": no_test, "targets": {goal.metric: goal.value for goal in targets}}
-    if abstain is not None:
-        asked["abstain"] = wanted_share(abstain)
+    reading = {
+        "size": size, "bad_files": bad_files, "fixes": fixes,
+        "generated": generated, "generated_only": generated_only,
+    }  # fmt: skip
     if continued is not None:
         refuse_settings(
             data, recipe, overrides, size, fixes, generated, generated_only, distil, resume
         )
-        if not no_test:
-            require_ledger()
-        classes = only_class or ()
-        with _saying_how_to_go_on(out):
-            run, dataset = continue_run(
-                continued, classes, more or "", bad_files, out, asked, screen
-            )
-    elif resume is None:
-        reading = {
-            "size": size, "bad_files": bad_files, "fixes": fixes,
-            "generated": generated, "generated_only": generated_only,
-        }  # fmt: skip
-        if not no_test:
-            require_ledger()
-        with _saying_how_to_go_on(out):
-            run, dataset = _begin(data, recipe, overrides, reading, out, asked, distil, screen)
-    else:
-        if recipe or overrides or size or out or distil or fixes or generated or generated_only:
-            raise RecipeError(
-                "--resume goes on with the run's own recipe and folder: no settings go with it. "
-                "Start a new run to change something."
-            )
-        begun_with = loupe.open_run(resume).environment.get("asked", {})
-        targets = with_begun(targets, begun_with.get("targets", {}))
-        abstain = begun_with.get("abstain") if abstain is None else wanted_share(abstain)
-        if begun_with.get("no_test") and not no_test:
-            no_test = True
-            screen.say("The run was begun with --no-test: the test images are left alone.")
-        if not no_test:
-            require_ledger()
-        with _saying_how_to_go_on(resume):
+    elif resume is not None:
+        _refuse_settings_of_another_run(recipe, overrides, out, distil, reading)
+        asked = _asked_before(resume, asked, screen)
+    if not asked["no_test"]:
+        require_ledger()
+    with _saying_how_to_go_on(resume or out):
+        if continued is not None:
+            more, classes = more or "", only_class or ()
+            run, dataset = continue_run(continued, classes, more, bad_files, out, asked, screen)
+        elif resume is not None:
             run, dataset = _go_on(resume, data, screen)
+        else:
+            run, dataset = _begin(data, recipe, overrides, reading, out, asked, distil, screen)
+    targets = parse_targets([f"{metric}={value}" for metric, value in asked["targets"].items()])
     with _saying_how_to_go_on(run.folder):
-        code = conclude(run, dataset, targets, use_test=not no_test, screen=screen, abstain=abstain)
+        use_test, share = not asked["no_test"], asked.get("abstain")
+        code = conclude(run, dataset, targets, use_test=use_test, screen=screen, abstain=share)
     raise typer.Exit(code)
+
+
+def _asked(no_test: bool, target: Sequence[str], abstain: float | None) -> dict[str, Any]:
+    """What was asked of the run besides its recipe, as its `environment.json` keeps it."""
+    from loupe.cli.targets import parse_targets
+    from loupe.examination.abstention import wanted_share
+
+    targets = {goal.metric: goal.value for goal in parse_targets(target)}
+    asked: dict[str, Any] = {"no_test": no_test, "targets": targets}
+    return asked if abstain is None else asked | {"abstain": wanted_share(abstain)}
+
+
+def _asked_before(resume: Path, asked: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
+    """Add to what is asked now what the run was begun with."""
+    begun: dict[str, Any] = loupe.open_run(resume).environment.get("asked", {})
+    if begun.get("no_test") and not asked["no_test"]:
+        screen.say("The run was begun with --no-test: the test images are left alone.")
+    return {
+        **begun,
+        **asked,
+        "no_test": asked["no_test"] or begun.get("no_test", False),
+        "targets": {**begun.get("targets", {}), **asked["targets"]},
+    }
+
+
+def _refuse_two_lengths(overrides: Mapping[str, Any]) -> None:
+    if {"epochs", "minutes"} <= overrides.keys():
+        raise RecipeError(
+            "epochs and minutes were both given, and each says how long to train. Give one of them."
+        )
+
+
+def _refuse_settings_of_another_run(
+    recipe: str | None,
+    overrides: Mapping[str, Any],
+    out: Path | None,
+    distil: Path | None,
+    reading: Mapping[str, Any],
+) -> None:
+    """Refuse settings beside `--resume`; whether bad files are skipped is the run's own anyway."""
+    others = {key: value for key, value in reading.items() if key != "bad_files"}
+    if recipe or overrides or out or distil or any(others.values()):
+        raise RecipeError(
+            "--resume goes on with the run's own recipe and folder: no settings go with it. "
+            "Start a new run to change something."
+        )
 
 
 @contextlib.contextmanager
