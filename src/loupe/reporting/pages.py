@@ -9,9 +9,11 @@ from loupe.errors import LoupeError
 from loupe.examination.comparison import Comparison
 from loupe.examination.ladder import Ladder
 from loupe.examination.learning_curve import LearningCurve
+from loupe.examination.stress import StressTest
 from loupe.reporting.compare_page import write_compare_page
 from loupe.reporting.ladder_page import write_ladder_page
 from loupe.reporting.learning_page import write_learning_page
+from loupe.reporting.stress_page import write_stress_page
 from loupe.reporting.tune_page import write_tune_page
 from loupe.studies.search import Search
 
@@ -21,6 +23,7 @@ PAGES: dict[type, Callable[[Any, Path], Path]] = {
     Ladder: write_ladder_page,
     LearningCurve: write_learning_page,
     Search: write_tune_page,
+    StressTest: write_stress_page,
 }
 
 
