@@ -55,7 +55,8 @@ def main() -> None:
         for case in arguments.only:
             if not _is_done(case, seed):
                 append("committees", {"case": case, "seed": seed, **measure(case, seed, work)})
-    (RESULTS / "committees.md").write_text(table(), encoding="utf-8")
+    text = f"{table()}\nHow sure they are, on test images:\n\n{certainty_table()}"
+    (RESULTS / "committees.md").write_text(text, encoding="utf-8")
 
 
 def measure(case: str, seed: int, work: Path) -> dict[str, Any]:
@@ -84,6 +85,9 @@ def measure(case: str, seed: int, work: Path) -> dict[str, Any]:
             # Paired: image by image, whoever reads it less the mean of the members.
             "gains": {who: _gain(each - alone) for who, each in right.items()},
         }
+    row["certainty"] = {
+        who: _certainty(run, split) for who, run in (("committee", committee), ("pupil", pupil))
+    }
     row["seconds"] = {
         who: run.environment["seconds"]["training"]
         for who, run in (("committee", committee), ("pupil", pupil))
@@ -169,6 +173,50 @@ def _members_right(run: loupe.Run, view: loupe.Dataset) -> np.ndarray:
 def _gain(differences: np.ndarray) -> dict[str, Any]:
     interval = bootstrap_mean(differences)
     return {"value": float(differences.mean()), **asdict(interval)}
+
+
+def _certainty(run: loupe.Run, split: loupe.Dataset) -> dict[str, Any]:
+    """What the thresholds in the card, of validation images, are worth on test images."""
+    found = loupe.evaluate(run.classifier, split, split="test", ledger=None).certainty
+    return {} if found is None else found.to_dict()
+
+
+def certainty_table() -> str:
+    """Write what was promised and covered, over all models and seeds."""
+    lines = [
+        "| data, recipe, seeds | wanted | promised | of all images left to a person, % "
+        "| of the others right, % | promises kept |",
+        "|---|--:|---|---|---|---|",
+    ]
+    sets = [
+        "| data, recipe, seeds | level | covered, % | classes in a set | weakest class, % |",
+        "|---|--:|---|---|---|",
+    ]
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows("committees"):
+        groups[row["case"]] += [row["certainty"][who] for who in ("committee", "pupil")]
+    for case, found in groups.items():
+        data, name, _ = CASES[case]
+        for index in range(len(found[0]["abstention"])):
+            each = [one["abstention"][index] for one in found]
+            kept = [one for one in each if one["rule"]["promised"]]
+            held = sum(one["accuracy"] >= one["rule"]["wanted"] for one in kept)
+            lines.append(
+                f"| {data}, `{name}`, {len(each)} models | {100 * each[0]['rule']['wanted']:g} % "
+                f"| {len(kept)} of {len(each)} "
+                f"| {spread([100 * one['left'] / one['n'] for one in each], 1)} "
+                f"| {spread([100 * one['accuracy'] for one in each])} "
+                f"| {held} of {len(kept)} |"
+            )
+        for index in range(len(found[0]["prediction_sets"])):
+            each = [one["prediction_sets"][index] for one in found]
+            sets.append(
+                f"| {data}, `{name}`, {len(each)} models | {100 * each[0]['level']:g} % "
+                f"| {spread([100 * one['coverage'] for one in each])} "
+                f"| {spread([one['mean_size'] for one in each])} "
+                f"| {spread([100 * one['weakest_coverage'] for one in each], 1)} |"
+            )
+    return "\n".join([*lines, "", *sets]) + "\n"
 
 
 def _microseconds(run: loupe.Run, images: np.ndarray) -> float:
