@@ -123,14 +123,11 @@ class LearningCurve:
         """Say what the law expects at these sizes, measured or not."""
         return _expected(sizes, self.law.errors(sizes)[0], self.laws.errors(sizes))
 
-    def saving(self, factor: float) -> Saving:
+    def saving(self, factor: float | int) -> Saving:
         """Say what share of today's mistakes so many times the data would save."""
         sizes = (self.num_images, round(factor * self.num_images))
-        today, later = self.law.errors(sizes)[0]
-        drawn = self.laws.errors(sizes)
-        shares = 1 - drawn[:, 1] / np.maximum(drawn[:, 0], 1e-12)
-        low, high = np.percentile(shares, (2.5, 97.5))
-        value = float(1 - later / max(today, 1e-12))
+        value = float(_saved(self.law.errors(sizes))[0])
+        low, high = np.percentile(_saved(self.laws.errors(sizes)), (2.5, 97.5))
         return Saving(value, min(float(low), value), max(float(high), value))
 
     @property
@@ -242,9 +239,9 @@ class LearningCurve:
         return [
             f"With all {self.num_images:,} training images {percent(now.error)} are read wrongly "
             f"(95 % interval {percent(now.low)} to {percent(now.high)}); with {twice.num_images:,} "
-            f"it would be {percent(twice.error)} ({percent(twice.low)} to {percent(twice.high)}), "
-            f"with {four.num_images:,} {percent(four.error)} ({percent(four.low)} to "
-            f"{percent(four.high)})."
+            f"images it would be {percent(twice.error)} ({percent(twice.low)} to "
+            f"{percent(twice.high)}), and with {four.num_images:,} images {percent(four.error)} "
+            f"({percent(four.low)} to {percent(four.high)})."
         ]
 
     def _floor(self) -> str:
@@ -303,6 +300,13 @@ def _expected(
         )
         for size, error, low, high in zip(sizes, errors, lows, highs, strict=True)
     )
+
+
+def _saved(errors: Float64[np.ndarray, "r 2"]) -> Float64[np.ndarray, " r"]:
+    """Share of the first errors that the second ones are without; 0 where there were none."""
+    today, later = errors.T
+    saved: Float64[np.ndarray, " r"] = (today - later) / np.where(today > 0, today, 1.0)
+    return saved
 
 
 def _ends(figures: Float64[np.ndarray, " r"]) -> tuple[float, float]:

@@ -42,7 +42,7 @@ class PowerLaws:
     scale: Float64[np.ndarray, " r"]
     exponent: Float64[np.ndarray, " r"]
 
-    def errors(self, sizes: Sequence[float]) -> Curves:
+    def errors(self, sizes: Sequence[int]) -> Curves:
         """Give the errors that each law expects of so many training images, `[r p]`."""
         shrunk = (np.asarray(sizes, np.float64) / self.reference) ** -self.exponent[:, None]
         expected: Curves = self.floor[:, None] + self.scale[:, None] * shrunk

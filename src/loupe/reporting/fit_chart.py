@@ -14,7 +14,7 @@ from loupe.examination.learning_curve import Expected, LearningCurve
 from loupe.reporting.html import render
 from loupe.reporting.words import NARROW, count, interval, percent, short_count
 
-WIDTH, HEIGHT = 1000, 320  # the width is the drawing's own; the height is in CSS pixels
+WIDTH, HEIGHT = 1000.0, 320.0  # the width is the drawing's own; the height is in CSS pixels
 STEPS = 60  # of the drawn law
 AHEAD = 4  # times the data
 
@@ -28,7 +28,7 @@ class Logarithmic:
     start: float
     end: float
 
-    def place(self, value: float) -> float:
+    def place(self, value: float | int) -> float:
         """Place a value."""
         inside = min(max(value, self.low), self.high)
         share = math.log(inside / self.low) / math.log(self.high / self.low)
@@ -41,14 +41,14 @@ def fit_chart(curve: LearningCurve) -> Markup:
     ahead = curve.expected(2 * curve.num_images, AHEAD * curve.num_images)
     sizes = np.geomspace(curve.sizes[0], AHEAD * curve.num_images, STEPS).round().astype(int)
     law = curve.expected(*sizes.tolist())
-    x = Logarithmic(curve.sizes[0] * 0.85, AHEAD * curve.num_images * 1.05, 0, WIDTH)
+    x = Logarithmic(curve.sizes[0] * 0.85, AHEAD * curve.num_images * 1.05, 0.0, WIDTH)
     y = _vertical([*points, *law])
     measured = [each for each in law if each.num_images <= curve.num_images]
     beyond = law[len(measured) - 1 :]
     return render(
         "fit_chart.html.j2",
-        width=WIDTH,
-        height=HEIGHT,
+        width=round(WIDTH),
+        height=round(HEIGHT),
         band=_band(law, x, y),
         law=_line(measured, x, y),
         forecast=_line(beyond, x, y),
@@ -68,7 +68,7 @@ def _vertical(drawn: list[Expected]) -> Logarithmic:
     lowest = min(max(each.low, each.error / 4) for each in drawn)
     highest = max(each.high for each in drawn)
     low = max(lowest, 1e-5) * 0.9
-    return Logarithmic(low, max(highest, low * 2) * 1.1, HEIGHT, 0)
+    return Logarithmic(low, max(highest, low * 2) * 1.1, HEIGHT, 0.0)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -60,8 +60,8 @@ def ladder(
     dataset: Dataset,
     *,
     seed: int = 0,
-    validation: float | None = None,
-    minutes: float | None = None,
+    validation: float | int | None = None,
+    minutes: float | int | None = None,
     to_the_top: bool = False,
     out: str | os.PathLike[str] | None = None,
     watch_run: WatchRun | None = None,
@@ -138,21 +138,24 @@ def share_held_out(num_training: int) -> float:
 def _recipes(dataset: Dataset, seed: int, share: float) -> dict[str, Recipe]:
     """The recipes of the rungs that are trained, all with the same validation images."""
     found = {}
+    num_images = round(len(dataset.train) * (1 - share))
     for name, step in STEPS.items():
         if step.recipe:
             recipe = settled(recipe_named(step.recipe), dataset)
             members = max(step.least_members, recipe.members)
             same = {"seed": seed, "validation": share, "members": members}
-            found[name] = _long_enough(changed(recipe, same), len(dataset.train) * (1 - share))
+            found[name] = _long_enough(changed(recipe, same), num_images)
     return found
 
 
-def _long_enough(recipe: Recipe, num_images: float) -> Recipe:
+def _long_enough(recipe: Recipe, num_images: int) -> Recipe:
     """Give a recipe that goes on at a constant rate as many epochs as make enough steps."""
     if recipe.schedule != "constant":  # ours are settled for few images, and end where they end
         return recipe
-    steps = max(1, int(num_images / recipe.batch_size))
-    return changed(recipe, {"epochs": max(recipe.epochs, math.ceil(LEAST_STEPS / steps))})
+    batch_size = max(16, min(recipe.batch_size, num_images // 10))
+    steps = max(1, num_images // batch_size)
+    epochs = max(recipe.epochs, math.ceil(LEAST_STEPS / steps))
+    return changed(recipe, {"batch_size": min(batch_size, recipe.batch_size), "epochs": epochs})
 
 
 def _validation_images(dataset: Dataset, share: float, seed: int) -> Dataset:

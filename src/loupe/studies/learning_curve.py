@@ -35,10 +35,10 @@ def learning_curve(
     dataset: Dataset,
     recipe: Recipe | str = "fast",
     *,
-    fractions: Sequence[float] = FRACTIONS,
+    fractions: Sequence[float | int] = FRACTIONS,
     repeats: int = REPEATS,
     seed: int = 0,
-    validation: float | None = None,
+    validation: float | int | None = None,
     out: str | os.PathLike[str] | None = None,
     watch_run: WatchRun | None = None,
 ) -> LearningCurve:
@@ -175,8 +175,8 @@ def _part(divided: Dataset, chosen: Order) -> Dataset:
     return replace(part, name=f"{divided.name}-{len(chosen)}", origin="", read_options={}, notes=())
 
 
-def _sound(fractions: Sequence[float], repeats: int) -> tuple[float, ...]:
-    rising = tuple(sorted(set(fractions)))
+def _sound(fractions: Sequence[float | int], repeats: int) -> tuple[float, ...]:
+    rising = tuple(sorted({float(fraction) for fraction in fractions}))
     if len(rising) < FEWEST_SIZES or rising[0] <= 0 or rising[-1] > 1:
         raise RecipeError(
             f"fractions = {', '.join(f'{fraction:g}' for fraction in fractions)} cannot be: give "
