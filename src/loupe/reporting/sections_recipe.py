@@ -11,7 +11,7 @@ from loupe.reporting.words import count
 from loupe.runs.run import RECIPE_FILE, Run
 
 # Of the environment: what the page says elsewhere, or better.
-SEPARATE = ("command", "parameters", "model_bytes")
+SEPARATE = ("command", "parameters", "model_bytes", "continued")
 SEPARATE_OF_DATA = ("counts", "class_names", "notes", "skipped", "image_shape")
 
 
@@ -25,7 +25,9 @@ def recipe(run: Run, evaluation: Evaluation) -> Section:
         "section_recipe.html.j2",
         command=command(run),
         networks=[
-            layer_blocks(network, dataset.image_shape, len(dataset.class_names))
+            layer_blocks(
+                network, dataset.image_shape, len(dataset.class_names), run.recipe.head
+            )
             for network in run.recipe.networks or (run.recipe.network,)
         ],
         groups=[*_groups("recipe", run.recipe_dict()), *_groups("environment", environment)],
@@ -40,7 +42,12 @@ def command(run: Run) -> str:
     that it was started with. Data from memory have no place to read them from: there it is a line
     of Python.
     """
-    data = run.environment["data"]
+    data, continued = run.environment["data"], run.environment.get("continued")
+    if continued is not None:
+        classes = [word for name in continued["classes"] for word in ("--only-class", name)]
+        more = continued["more"]["origin"] or continued["more"]["name"]
+        words = ["loupe", "train", "--continue", continued["run"], *classes, "--data", more]
+        return shlex.join(words)
     recipe_file = (run.folder / RECIPE_FILE).as_posix()
     teacher = run.environment.get("distilled_from", {}).get("model")
     if not data["origin"]:
