@@ -66,7 +66,8 @@ def stress(
     reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
     dataset = read_for(run, classifier, data, reading, screen)
     dataset = divided(dataset, classifier, split, screen)
-    found = put_under_stress(classifier, dataset, split=split, stresses=only or (), watch=None)
+    screen.say("Distorting the images and reading them again ...")
+    found = put_under_stress(classifier, dataset, split=split, stresses=only or ())
     _print(found, screen)
     if folder is not None:
         write_json(folder / FIGURES_FILE, found.to_dict())
