@@ -89,7 +89,7 @@ def test_every_page_is_linked_from_the_readme():
 
 def test_the_readme_lists_every_verb():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `loupe (\w+)", text, re.M)) == set(generator().VERBS)
+    assert set(re.findall(r"^\| `loupe ([\w-]+)", text, re.M)) == set(generator().VERBS)
 
 
 def test_every_example_of_the_notation_is_one():
@@ -199,7 +199,7 @@ def in_small(text: str) -> str:
     """Put the small files in the place of the data sets that a page names."""
     text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
     text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
-    text = re.sub(r"(?<=^loupe )(train|check) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
+    text = re.sub(r"(?<=^loupe )(train|check|ladder|learn-curve) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
     return re.sub(r'(?<=read\(")((?:fashion-)?mnist)(?="\))', r"small/\1.npz", text)
 
 
@@ -215,6 +215,7 @@ def in_small(text: str) -> str:
         "how-sure.md",
         "stress.md",
         "committees.md",
+        "compare.md",
     ],
 )
 def test_what_a_page_tells_to_type_works(name, tmp_path):

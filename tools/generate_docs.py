@@ -31,7 +31,20 @@ SOURCE = ROOT / "src" / "loupe"
 MEASURED = SOURCE / "recipes" / "measured.json"
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-VERBS = ("predict", "train", "check", "evaluate", "stress", "report", "export", "recipes", "runs")
+VERBS = (
+    "predict",
+    "train",
+    "check",
+    "evaluate",
+    "compare",
+    "ladder",
+    "learn-curve",
+    "stress",
+    "report",
+    "export",
+    "recipes",
+    "runs",
+)
 
 # Settings that the first measured recipes did not have yet, as benchmarks/presets.py has it.
 LATER = 'head = "softmax"\nbalance = "none"\n'
