@@ -56,6 +56,7 @@ def test_it_learns_from_training_images_without_those_that_recipes_hold_out(made
     assert counts["validation"] == divided.validation.counts().tolist()
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_images(made, digits, tmp_path):
     again = generate(digits, count=47, steps=6, out=tmp_path / "again", seed=3)
     np.testing.assert_array_equal(images_of(again), images_of(made))
@@ -88,6 +89,7 @@ def test_a_killed_one_goes_on_to_the_same_images(made, digits, tmp_path):
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 7
 
 
+@pytest.mark.slow
 def test_one_that_was_killed_before_its_first_checkpoint_begins_anew(made, digits, tmp_path):
     with pytest.raises(Killed):
         generate(digits, count=47, steps=6, seed=3, out=tmp_path, watch=killer(1))
@@ -204,6 +206,7 @@ def test_a_model_of_other_images_is_refused(digits, tmp_path, tiny_dataset):
         generate(digits, count=10, steps=1, out=tmp_path / "out", model=run)
 
 
+@pytest.mark.slow
 def test_a_model_measures_the_images_and_is_asked_again_when_it_goes_on(digits, tmp_path):
     run = loupe.train(digits, loupe.recipe("logistic", epochs=1), out=tmp_path / "run")
     with pytest.raises(Killed):
