@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from loupe.training.dense import dense_gradients
 from loupe.training.dense_stack import stack_gradients, weighed
 from loupe.training.distillation import soft_loss
 from loupe.training.job import Job, Progress, Watch, seed_of
-from loupe.training.margins import UNSEEN, questions_of
+from loupe.training.margins import UNSEEN
 from loupe.training.member import (
     Member,
     begin_round,
@@ -105,7 +104,10 @@ def _step_all(member: Member, job: Job, taken: int) -> None:
         logits = _backward_stack(member, job, inputs, labels)
         member.logits[:, taken : taken + job.batch_size] = logits
     else:
-        targets = job.teacher.soft_labels(inputs, chosen) if job.teacher else None
+        targets = None
+        if job.teacher:
+            seed = seed_of(job.recipe, member.index, f"lesson {member.step}")
+            inputs, targets = job.teacher.lesson(inputs, seed)
         logits = _backward(member, job, inputs, labels, targets)
         member.logits[taken : taken + job.batch_size] = logits
     factor = rate_factor(job.recipe, member.step, job.num_steps)
@@ -215,8 +217,7 @@ def finish_epoch(member: Member, job: Job) -> Epoch:
         smoothing = job.recipe.label_smoothing
         judged = voter(member.evaluated, job, member.index)
         if isinstance(judged, Panel):
-            questions = questions_of(replace(job, problems=judged.problems))
-            held_out = validate_panel(judged, questions, images, labels, job.compute, smoothing)
+            held_out = validate_panel(judged, job)
         else:
             held_out = validate(judged, images, labels, job.compute, smoothing)
     rate = job.recipe.learning_rate * rate_factor(job.recipe, member.step - 1, job.num_steps)
