@@ -199,7 +199,8 @@ def in_small(text: str) -> str:
     """Put the small files in the place of the data sets that a page names."""
     text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
     text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
-    text = re.sub(r"(?<=^loupe )(train|check|ladder|learn-curve) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
+    text = re.sub(r"(?<=^loupe )(tune .*post-004.*)", r"\1 --trials 1", text)
+    text = re.sub(r"(?<=^loupe )(train|check|tune|ladder|learn-curve) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
     return re.sub(r'(?<=read\(")((?:fashion-)?mnist)(?="\))', r"small/\1.npz", text)
 
 
@@ -215,6 +216,8 @@ def in_small(text: str) -> str:
         "how-sure.md",
         "stress.md",
         "committees.md",
+        "tuning.md",
+        "scikit-learn.md",
         "compare.md",
     ],
 )

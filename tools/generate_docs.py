@@ -34,6 +34,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VERBS = (
     "predict",
     "train",
+    "tune",
     "check",
     "evaluate",
     "compare",

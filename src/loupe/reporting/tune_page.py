@@ -69,7 +69,7 @@ def _figures(search: Search) -> list[Figure]:
     if base.is_finished:
         detail = f"{base.chosen['recipe']}, in {duration(base.seconds)}"
         figures.append(Figure("To beat", percent(base.accuracy, counts["validation"]), detail))
-    spent = sum(trial.seconds for trial in trials)
+    spent = sum((trial.seconds for trial in trials), 0.0)
     figures.append(Figure("Training", duration(spent), "of all trials together"))
     return figures
 

@@ -1,5 +1,6 @@
 """A `Search`: what `tune` has found, and what that means in words."""
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ class Search:
         if self.best is None:
             return None
         found = self.space.recipe(self.best.chosen, self.base_recipe)
-        return replace(found, name=f"{self.data['name']}-tuned")
+        return replace(found, name=f"{plain(self.data['name'])}-tuned")
 
     @property
     def is_better(self) -> bool | None:
@@ -110,6 +111,16 @@ class Search:
             "is_better": self.is_better,
             "interrupted": self.interrupted,
         }
+
+
+def plain(name: str) -> str:
+    """Give a name that any file system takes.
+
+    Example:
+        >>> plain("openml:mnist_784")
+        'openml-mnist_784'
+    """
+    return re.sub(r"[^\w.]+", "-", name).strip("-.") or "study"
 
 
 def sentences(search: Search) -> list[str]:

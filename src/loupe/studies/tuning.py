@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +33,7 @@ from loupe.studies.search import (
     STUDY_FILE,
     Reading,
     Search,
+    plain,
 )
 from loupe.studies.space import Space, as_values, find_space, space_of
 from loupe.studies.trials import Trial, best_of
@@ -92,7 +92,7 @@ def tune(
     if not minutes > 0 or (trials is not None and trials < 1):
         raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
     deadline = time.monotonic() + 60 * minutes
-    folder = Path(out) if out is not None else STUDIES / _plain(f"{dataset.name}-{space.name}")
+    folder = Path(out) if out is not None else STUDIES / plain(f"{dataset.name}-{space.name}")
     divided = divide(dataset)
     facts = _facts(divided, space, no_slower)
     _open_study(folder, facts)
@@ -145,8 +145,10 @@ class _Tuning:
         try:
             base = self._train_base(base)
             self._search(base, most)
-        except (KeyboardInterrupt, Ended):
+        except KeyboardInterrupt:
             self.interrupted = True
+        except Ended:  # by the clock, or by a Ctrl-C that has been noted
+            pass
         search = Search(
             self.folder,
             self.space,
@@ -347,8 +349,3 @@ def _refuse_another(folder: Path, known: dict[str, Any], facts: dict[str, Any]) 
             f"{folder} was begun {'with' if known['no_slower'] else 'without'} --no-slower, and "
             "its trials were judged by that. Go on as it was begun, or name another folder."
         )
-
-
-def _plain(name: str) -> str:
-    """A name that any file system takes."""
-    return re.sub(r"[^\w.]+", "-", name).strip("-.") or "study"

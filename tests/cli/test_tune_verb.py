@@ -1,0 +1,51 @@
+"""`loupe tune` as it is typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SPACE = """
+base = "logistic"
+[fixed]
+batch_size = 64
+[vary]
+epochs = [1, 2]
+learning_rate = {low = 0.001, high = 0.1, log = true}
+"""
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(SPACE)
+    return path
+
+
+def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space):
+    said = loupe_command("tune", "digits", "--space", "mine.toml", "--trials", 2, "--json")
+    assert said.code == 0, said.err
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert [line["event"] for line in lines] == ["trial", "trial", "finished"]
+    assert said.json["best"] in (0, 1)
+    assert Path(said.json["page"]) == Path("studies/digits-mine/tune.html")
+    assert Path(said.json["page"]).exists()
+    assert not Path("runs").exists()
+    again = loupe_command("tune", "digits", "--space", "mine.toml", "--trials", 1)
+    assert "trial-0002" in again.out
+    assert "loupe train digits --recipe studies/digits-mine/best.toml" in again.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--space", "smal"), "Did you mean 'small'"),
+        (("--space", "none.toml"), "cannot be read"),
+        (("--minutes", "0"), "above 0"),
+        (("--out", "mine.toml"), "mine.toml"),
+    ],
+)
+def test_bad_input_is_refused_with_the_reason(options, said, loupe_command, space):
+    result = loupe_command("tune", "digits", *options)
+    assert result.code == 2
+    assert said in result.err
