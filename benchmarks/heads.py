@@ -49,6 +49,7 @@ def main() -> None:
     """Run what is missing, then write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--data", nargs="+", default=["mnist", "long-tailed"])
     parser.add_argument("--times", action="store_true", help="measure steps only")
     parser.add_argument(
@@ -58,7 +59,7 @@ def main() -> None:
     if arguments.times:
         append("heads", {"kind": "times", **step_times()})
     else:
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first, arguments.seeds):
             for cell in CELLS:
                 if cell[0] in arguments.data and not _is_done(cell, seed):
                     row = run(*cell, seed) | {"timed": not arguments.untimed}
@@ -76,7 +77,8 @@ def run(data: str, head: str, balance: str, factor: int, seed: int) -> dict[str,
         began = time.process_time()
         trained = loupe.train(dataset, recipe, out=Path(folder) / "run")
         processor_seconds = time.process_time() - began
-        evaluation = loupe.evaluate(trained.classifier, dataset, split="test")
+        ledger = Path(folder) / "ledger.jsonl"  # nothing is chosen by these looks
+        evaluation = loupe.evaluate(trained.classifier, dataset, split="test", ledger=ledger)
         environment = trained.environment
     rare = evaluation.per_class[rarest]
     return {

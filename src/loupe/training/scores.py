@@ -10,7 +10,8 @@ from torch.nn import functional
 from loupe.networks.build import Net
 from loupe.networks.panel import Panel
 from loupe.training.device import Compute
-from loupe.training.margins import Questions, losses_of, margins_of
+from loupe.training.job import Job
+from loupe.training.margins import UNSEEN, losses_of, margins_of, questions_of
 
 BATCH_SIZE = 1000  # images in one forward pass without gradients
 
@@ -58,20 +59,16 @@ def validate(
 
 
 @torch.inference_mode()
-def validate_panel(
-    panel: Panel,
-    questions: Questions,
-    images: Tensor,
-    labels: Tensor,
-    compute: Compute,
-    label_smoothing: float,
-) -> Scores:
-    """Score a panel likewise: its vote, and the mean loss of its networks."""
-    logits = predict_logits(panel.stack, images, compute)
+def validate_panel(panel: Panel, job: Job) -> Scores:
+    """Score a panel likewise: the vote of all its networks, the mean loss of those in training."""
+    images, labels = job.validation.images, job.validation.labels
+    logits = predict_logits(panel.stack, images, job.compute)
     guesses = panel.combined(logits).argmax(1)
-    margins = margins_of(logits.cpu(), labels.cpu(), questions)
-    losses = losses_of(margins, labels.cpu(), questions, label_smoothing)
-    return scores(guesses, labels, float(losses.mean()), panel.num_classes)
+    trained = logits[:, [panel.problems.index(problem) for problem in job.problems]].cpu()
+    questions, given = questions_of(job), labels.cpu()
+    margins = margins_of(trained, given, questions)
+    losses = losses_of(margins, given, questions, job.recipe.label_smoothing)
+    return scores(guesses, labels, float(losses[losses != UNSEEN].mean()), panel.num_classes)
 
 
 @torch.inference_mode()

@@ -243,11 +243,7 @@ def complete(
     fitting = time.time()
     members, interrupted = _train_members(run, job, watch or _watch_nothing)
     fitted = time.time() - fitting
-    nets = [voter(member.evaluated, job, member.index).cpu() for member in members]
-    for net in nets:
-        if isinstance(net, Panel):
-            places = [net.problems.index(problem) for problem in job.problems]
-            calibrate(net.eval(), dataset.validation, places)
+    nets = _voters(members, job, dataset)
     with writing(run.folder):
         write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
         _write_weights(run.folder / WEIGHTS_FILE, nets)
@@ -285,6 +281,16 @@ def complete(
         write_bytes(run.folder / MODEL_FILE, finished.content)  # last: it makes the run finished
         run.log(f"finished after {trained:.1f} s of training")
     return run
+
+
+def _voters(members: Sequence[Member], job: Job, dataset: Dataset) -> list[Net | Panel]:
+    """What votes for each member, on the CPU; binary networks are calibrated."""
+    nets = [voter(member.evaluated, job, member.index).cpu() for member in members]
+    for net in nets:
+        if isinstance(net, Panel):
+            places = [net.problems.index(problem) for problem in job.problems]
+            calibrate(net.eval(), dataset.validation, places)
+    return nets
 
 
 def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool]:
