@@ -17,10 +17,11 @@ from typing import Any
 
 from measuring import RESULTS, append, machine, measure, rows
 
+FOUR_SIZES = ["--fractions", "0.125,0.25,0.5,1"]
 COMMANDS: dict[str, list[str]] = {
     "ladder digits": ["ladder", "digits"],
     "ladder mnist": ["ladder", "mnist"],
-    "learn-curve fashion-mnist": ["learn-curve", "fashion-mnist", "--recipe", "fast"],
+    "learn-curve fashion-mnist": ["learn-curve", "fashion-mnist", "--recipe", "fast", *FOUR_SIZES],
 }
 COMPARED = ("logistic", "mlp", "cnn")  # rungs of the ladder on MNIST
 

@@ -18,6 +18,7 @@ def test_the_version_is_the_packages(loupe_command):
 
 @pytest.mark.parametrize("verb", [
     "predict", "train", "check", "evaluate", "report", "export", "recipes", "runs",
+    "compare", "ladder", "learn-curve",
 ])  # fmt: skip
 def test_every_verb_explains_itself(loupe_command, verb):
     result = loupe_command(verb, "--help")

@@ -25,6 +25,7 @@ def ladder(
     ] = False,
     size: options.Size = None,
     bad_files: options.BadFiles = "stop",
+    fixes: options.Fixes = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The ladder's folder. [default: runs/<data>-ladder-<n>]"),
@@ -42,7 +43,8 @@ def ladder(
     screen = Screen(json, quiet)
     if out is not None:
         require_writable(out)
-    reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
+    skipped = None if bad_files == "stop" else bad_files
+    reading = given_only(size=size, bad_files=skipped, fixes=fixes)
     dataset = read_data(data or options.DEFAULT_DATA, screen, **reading)
 
     def watch_run(title: str, members: int):  # type: ignore[no-untyped-def]  # torch's Watch

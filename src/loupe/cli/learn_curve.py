@@ -34,6 +34,7 @@ def learn_curve(
     validation: options.Validation = None,
     size: options.Size = None,
     bad_files: options.BadFiles = "stop",
+    fixes: options.Fixes = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -54,7 +55,8 @@ def learn_curve(
     shares = {} if fractions is None else {"fractions": parse_fractions(fractions)}
     if out is not None:
         require_writable(out)
-    reading = given_only(size=size, bad_files=None if bad_files == "stop" else bad_files)
+    skipped = None if bad_files == "stop" else bad_files
+    reading = given_only(size=size, bad_files=skipped, fixes=fixes)
     dataset = read_data(data or options.DEFAULT_DATA, screen, **reading)
 
     def watch_run(title: str, members: int):  # type: ignore[no-untyped-def]  # torch's Watch
