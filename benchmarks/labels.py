@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="how many training images, instead of IMAGES")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "labels")
     parser.add_argument("--kinds", nargs="+", default=KINDS)
+    parser.add_argument("--steps", nargs="+", default=list(STEPS), help="ranking comes first")
     arguments = parser.parse_args()
     for data in arguments.data:
         clean = subset(loupe.read(data), arguments.images or IMAGES[data])
@@ -56,10 +57,10 @@ def main() -> None:
                        "rate": rate}  # fmt: skip
                 where = place / f"{kind}-{rate}"
                 dirty = flipped(clean, kind, rate, confused)
-                for what, measured in STEPS.items():
+                for what in arguments.steps:
                     if not any({**key, "what": what}.items() <= row.items() for row in rows(NAME)):
                         began = time.process_time()
-                        row = measured(clean, dirty, where)
+                        row = STEPS[what](clean, dirty, where)
                         seconds = round(time.process_time() - began, 1)
                         append(NAME, {**key, "what": what, **row, "cpu_seconds": seconds})
                         print(key, row, flush=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from loupe.arrays import Distances, Images, Labels, Probabilities
 from loupe.data.duplicates import duplicate_ids, equal_sets
@@ -84,7 +84,10 @@ def blank_images(images: Images) -> Bool[np.ndarray, " n"]:
 
 
 def disagreeing_twins(
-    images: Images, labels: Labels, references: Images, reference_labels: Labels
+    images: Images,
+    labels: Labels,
+    references: UInt8[np.ndarray, "r h w c"],
+    reference_labels: Int64[np.ndarray, " r"],
 ) -> dict[int, tuple[int, ...]]:
     """Find the references that are equal to an image, pixel by pixel, and have another label.
 

@@ -3,15 +3,16 @@
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from loupe.arrays import Features, Labels
+from loupe.arrays import Features
 
 NEIGHBOURS = 10  # of each image: enough to vote, few enough to look at
 
+References = Float32[np.ndarray, "r d"]  # features of other images
 Nearest = Int64[np.ndarray, "n m"]
 Votes = Float32[np.ndarray, "n k"]
 
 
-def nearest(references: Features, queries: Features, count: int = NEIGHBOURS) -> Nearest:
+def nearest(references: References, queries: Features, count: int = NEIGHBOURS) -> Nearest:
     """Find the nearest references of each query, by the angle between their features.
 
     The angle, and not the distance: faint and bold drawings of one thing have features of different
@@ -36,7 +37,7 @@ def nearest(references: Features, queries: Features, count: int = NEIGHBOURS) ->
     return found
 
 
-def votes(found: Nearest, labels: Labels, num_classes: int) -> Votes:
+def votes(found: Nearest, labels: Int64[np.ndarray, " r"], num_classes: int) -> Votes:
     """Count the labels of each image's neighbours, as shares that sum to 1.
 
     Example:

@@ -36,7 +36,7 @@ def views(images: Images, augmentation: Mapping[str, Any]) -> Iterator[Images]:
     shift = float(int(shift)) if shift >= 1 else shift  # half pixels would blur
     turn, scale = (float(augmentation.get(name, 0)) for name in ("rotation", "scale"))
     if shift:
-        for right, down in ((shift, 0), (-shift, 0), (0, shift), (0, -shift)):
+        for right, down in ((shift, 0.0), (-shift, 0.0), (0.0, shift), (0.0, -shift)):
             yield _warped(images, right=right, down=down)
     if turn:
         yield _warped(images, degrees=turn)
@@ -60,10 +60,10 @@ def read_views(classifier: Classifier, images: Images) -> list[Probabilities]:
 def _warped(
     images: Images,
     *,
-    right: float = 0,
-    down: float = 0,
-    degrees: float = 0,
-    scale: float = 1,
+    right: float = 0.0,
+    down: float = 0.0,
+    degrees: float = 0.0,
+    scale: float = 1.0,
 ) -> Images:
     height, width = images.shape[1:3]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)

@@ -36,6 +36,8 @@ def _pairs(dataset: Dataset, evidence: Evidence, counts: np.ndarray) -> list[Wan
     found = []
     for place in np.argsort(-both, axis=None, kind="stable")[:MOST_PAIRS].tolist():
         one, other = divmod(place, k)
+        if one >= other:  # there are fewer pairs than are listed
+            continue
         between = counts & np.isin(labels, (one, other))
         against = np.where(labels == one, shares[:, other], shares[:, one])
         doubtful = np.flatnonzero(between & (against >= 0.25))
