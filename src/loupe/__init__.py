@@ -51,6 +51,10 @@ _HOMES = {
     "write_page": "loupe.reporting.pages",
     "write_report": "loupe.reporting.report",
 }
+_NEED_TORCH = (
+    "continue_training", "examine", "generate", "ladder", "learning_curve", "resume", "train",
+    "tune",
+)  # fmt: skip
 __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
@@ -94,7 +98,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f"module 'loupe' has no attribute '{name}'")
-    if name in ("train", "continue_training", "resume", "tune", "examine", "generate", "ladder", "learning_curve"):
+    if name in _NEED_TORCH:
         from loupe.errors import require
         from loupe.threads import wait_briefly
 

@@ -71,8 +71,8 @@ def require_own_networks(recipe: Recipe, run: str) -> None:
     """
     if recipe.head == "softmax":
         raise RecipeError(
-            f"The run {run} has head = 'softmax': one network tells all classes apart, and to train "
-            "it for one class would change what it says of every other. Train with --head "
+            f"The run {run} has head = 'softmax': one network tells all classes apart, and "
+            "training it for one class would change what it says of every other. Train with --head "
             "one-vs-rest or --head one-vs-one first, or train anew with the new images."
         )
 

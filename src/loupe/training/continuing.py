@@ -18,8 +18,9 @@ from loupe.runs.run import ENVIRONMENT_FILE, RECIPE_FILE, WEIGHTS_FILE, Run, cre
 from loupe.training.additions import Addition, add
 from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap
+from loupe.training.environment import describe_environment
 from loupe.training.job import Watch
-from loupe.training.train import complete, describe_environment, same_data
+from loupe.training.train import complete, same_data
 
 
 def continue_training(

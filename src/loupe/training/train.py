@@ -2,21 +2,16 @@
 
 import contextlib
 import os
-import platform
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, replace
-from datetime import UTC, datetime
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from safetensors.torch import save
 
-from loupe import __version__
 from loupe.data.dataset import Dataset
 from loupe.data.read import read
 from loupe.errors import DataError, RunError, TrainingError
@@ -51,6 +46,7 @@ from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap, without_denormals
 from loupe.training.distillation import model_file, origin_of, same_model, teacher_of
+from loupe.training.environment import describe_environment
 from loupe.training.finish import finish
 from loupe.training.interruption import stop_on_interrupt
 from loupe.training.job import Job, Progress, Watch
@@ -248,13 +244,9 @@ def complete(
         write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
         _write_weights(run.folder / WEIGHTS_FILE, nets)
     exporting = time.time()
-    finished = finish(
-        Committee(nets, job.recipe.test_shifts, job.recipe.test_mirror),
-        dataset,
-        job.recipe,
-        run.environment["data"]["fingerprint"],
-        framing,
-    )
+    committee = Committee(nets, job.recipe.test_shifts, job.recipe.test_mirror)
+    fingerprint = run.environment["data"]["fingerprint"]
+    finished = finish(committee, dataset, job.recipe, fingerprint, framing)
     trained = sum(row.seconds for member in members for row in member.history)
     environment = run.environment | {
         "interrupted": interrupted,
@@ -352,54 +344,6 @@ def _write_weights(path: Path, nets: Sequence[Net | Panel]) -> None:
         for name, tensor in net.state_dict().items()
     }
     write_bytes(path, save(tensors))
-
-
-def describe_environment(dataset: Dataset, job: Job, fingerprint: str) -> dict[str, Any]:
-    """What besides the recipe decides a run, and where it took place."""
-    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    return {
-        "loupe": __version__,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "data": {
-            "name": dataset.name,
-            "origin": dataset.origin,
-            "read_options": dict(dataset.read_options),
-            "fingerprint": fingerprint,
-            "image_shape": list(dataset.image_shape),
-            "counts": {name: view.counts().tolist() for name, view in splits.items()},
-            "class_names": list(dataset.class_names),
-            "grouped": dataset.groups is not None,
-            "notes": list(dataset.notes),
-            "skipped": len(dataset.skipped),
-            "fixes": None if dataset.fixes is None else asdict(dataset.fixes),
-        },
-        "device": str(job.compute.device),
-        "precision": job.compute.precision,
-        "threads": torch.get_num_threads(),
-        "machine": {
-            "system": platform.system(),
-            "architecture": platform.machine(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-        },
-    }
-
-
-def _processor() -> str:
-    """The processor's model; empty where the system does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _watch_nothing(progress: Progress) -> None:
