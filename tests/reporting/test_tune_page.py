@@ -67,7 +67,7 @@ def test_the_page_shows_every_trial_and_the_verdict(content):
     text = words_of(content)
     assert "Not really better than fast" in text
     assert "22 trials were begun" in text
-    assert "learning_rate decided most" in text
+    assert "What decided most: learning_rate" in text
     assert "1 trial stopped on the way" in text
     assert "loupe train" in text
     for number in range(22):

@@ -141,7 +141,7 @@ def _settings(search: Search) -> Section:
     shares = list(search.importance.items())
     headline = "Too few finished trials tell which settings matter"
     if shares:
-        headline = f"{shares[0][0]} decided most"
+        headline = f"What decided most: {shares[0][0]}"
     html = render(
         "section_settings.html.j2",
         shares=[(name, percent(share, 1000), round(100 * share, 1)) for name, share in shares],
