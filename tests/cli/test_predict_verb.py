@@ -246,7 +246,25 @@ def test_every_way_of_reading_can_be_asked_for(loupe_command, digits_run, tmp_pa
     assert {glyph["line"] for glyph in layouts["line"]["glyphs"]} == {0}
     assert {glyph["line"] for glyph in layouts["page"]["glyphs"]} == {0, 1}
     assert layouts["auto"]["text"] == layouts["page"]["text"]
-    assert loupe_command("predict", page, "--layout", "lines").code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "near"), [("--layout", "lines", "line"), ("--format", "jsn", "json")]
+)
+def test_a_choice_that_does_not_exist_is_answered_with_the_nearest(
+    loupe_command, option, given, near
+):
+    result = loupe_command("predict", "photo.png", option, given)
+    assert result.code == 2 and result.out == ""
+    assert f"'{given}'" in result.err and f"Did you mean '{near}'?" in result.err
+
+
+def test_errors_are_json_where_json_is_the_format(loupe_command):
+    for wrong in (("--layout", "lines"), ("--top", "0"), ("--modl", "x")):
+        for asked in (("--format", "json"), ("--format=json",), ("--json",)):
+            result = loupe_command("predict", "photo.png", *asked, *wrong)
+            assert result.code == 2 and result.out == ""
+            assert json.loads(result.err)["error"]
 
 
 def test_each_answer_is_out_before_the_next_picture_is_opened(digits_run, frames):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from drawing import draw
 
-from loupe.reading.crop import Crop, divisions, joined
+from loupe.reading.cuts import cut_pieces
 from loupe.reading.ink import Ink
 from loupe.reading.page import find_lines
 
@@ -95,9 +95,7 @@ def test_touching_glyphs_are_divided_where_the_chooser_says():
 
     def halves(ways):
         offered.extend(ways)
-        return [
-            [abs(c[0].box[2] - c[-1].box[2]) / 99 if len(c) == 2 else 99.0 for c in w] for w in ways
-        ]
+        return [[abs(way[0].box[2] - 55) / 5 if len(way) == 1 else 99.0 for way in w] for w in ways]
 
     lines = find_lines(inked(cover), weigh=halves)
     assert [len(line) for line in lines] == [2] and offered
@@ -105,17 +103,30 @@ def test_touching_glyphs_are_divided_where_the_chooser_says():
     assert left == pytest.approx(42, abs=6) and right == pytest.approx(93, abs=6)
 
 
-def test_divisions_keep_every_drop_of_ink():
+def test_four_touching_glyphs_are_divided_at_slanted_joints():
+    cover = np.zeros((120, 420), np.float32)
+    for number in range(4):
+        draw(cover, "0", 30 + 62 * number, 15, 90, 8)
+    lean = np.array([[1, -0.25, 30], [0, 1, 0]], np.float32)
+    cover = cv2.warpAffine(cover, lean, (420, 120))
+    cover[58:62, 60:300] = 1  # a stroke through all of them
+    pieces = cut_pieces(find_lines(inked(cover))[0][0])
+    assert max(piece.end for piece in pieces) >= 4
+    weigh = lambda ways: [[abs(way[0].box[2] - 68) / 10 for way in own] for own in ways]  # noqa: E731
+    (line,) = find_lines(inked(cover), weigh=weigh)
+    lefts = [crop.box[0] for crop in line]
+    assert len(line) == 4 and np.diff(lefts) == pytest.approx([62] * 3, abs=12)
+
+
+def test_pieces_side_by_side_have_all_ink():
     cover = np.zeros((120, 220), np.uint8)
     cover[10:110, 10:20] = cover[55:65, 10:200] = cover[10:110, 190:200] = 255
-    crop = Crop((0, 0, 220, 120), cover)
-    assert divisions(crop)
-    for parts in divisions(crop):
-        assert len(parts) in (2, 3)
-        assert sum(int(part.cover.sum()) for part in parts) == int(cover.sum())
-        whole = joined(parts)
-        assert whole.box == (10, 10, 190, 100)
-        assert np.array_equal(whole.cover, cover[10:110, 10:200])
+    (crop,) = find_lines(inked(cover))[0]
+    pieces = cut_pieces(crop)
+    last = max(piece.end for piece in pieces)
+    steps = [piece for piece in pieces if piece.end == piece.start + 1]
+    assert len(steps) == last > 1
+    assert sum(int(piece.crop.cover.sum()) for piece in steps) == int(crop.cover.sum())
 
 
 def torn_seven():

@@ -4,14 +4,15 @@ import contextlib
 import json as json_text
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loupe.cli.places import require_page_place
 from loupe.cli.screen import plain
-from loupe.errors import LoupeError
+from loupe.errors import LoupeError, did_you_mean
 
 if TYPE_CHECKING:
     from loupe.cli.answers import Style
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 TOP = 3
 FEW = 10  # pictures that need no bar
 BAD_FILES = 2  # exit code
-Format = Literal["text", "json", "csv"]
+FORMAT_NAMES = ("text", "json", "csv")
 
 
 def predict(
@@ -45,10 +46,15 @@ def predict(
         typer.Option(min=1, help=f"List so many guesses of each glyph. [default: {TOP}]"),
     ] = None,
     layout: Annotated[
-        Literal["auto", "single", "line", "page", "frame"],
-        typer.Option(help="What is on a picture; frame: it is already as the training images are."),
+        str,
+        typer.Option(
+            metavar="auto|single|line|page|frame",
+            help="What is on a picture; frame: it is already as the training images are.",
+        ),
     ] = "auto",
-    format: Annotated[Format, typer.Option(help="What to print.")] = "text",
+    format: Annotated[
+        str, typer.Option(metavar="|".join(FORMAT_NAMES), help="What to print.")
+    ] = "text",
     explain: Annotated[
         Path | None,
         typer.Option(metavar="HTML", help="Write a page that shows how each was read."),
@@ -67,7 +73,10 @@ def predict(
     from loupe.cli.answers import Style
     from loupe.cli.pictures import find_pictures
     from loupe.reading.predict import predict_each
+    from loupe.reading.reader import require_layout
 
+    _require_format(format)
+    require_layout(layout)
     if json and format == "csv":
         raise LoupeError("--json and --format csv were both given. Give one of them.")
     if explain is not None:
@@ -81,14 +90,24 @@ def predict(
     if not quiet:
         _tell(*found.notes)
     if explain is not None:
+        from loupe.reading.steps import trace_picture
         from loupe.reporting.explain_page import Explained, gathered, write_explain_page
 
         shown: list[Explained] = []
-        answers = gathered(answers, shown)
+        trace = partial(trace_picture, classifier=classifier, layout=layout)
+        answers = gathered(answers, shown, trace)
     num_bad = _print_all(answers, style, len(found.names), quiet)
     if explain is not None:
         write_explain_page(shown, classifier, explain, len(found.names))
     raise typer.Exit(BAD_FILES if num_bad else 0)
+
+
+def _require_format(format: str) -> None:
+    if format not in FORMAT_NAMES:
+        raise LoupeError(
+            f"There is no format {format!r}; expected {', '.join(FORMAT_NAMES)}."
+            f"{did_you_mean(format, FORMAT_NAMES)}"
+        )
 
 
 def _print_all(answers: "Iterator[Answer]", style: "Style", total: int, quiet: bool) -> int:

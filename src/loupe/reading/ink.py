@@ -25,6 +25,7 @@ _FIRST_PAPER_SIDE = 100  # at the first look
 _FAINTEST = 0.05  # of the paper's light: ink paler than this is not told from paper
 _NOISY = 0.25  # of the ink's level: noise that reaches it is smoothed first
 _WEAK, _SURE = 0.3, 0.55  # of the ink's level: ink where it hangs together with sure ink; sure ink
+_CORNER = 0.25  # of the width of what is looked for in shadows: so deep are their round corners
 _SAMPLE = 60_000  # pixels that levels are measured on
 # Of each depth in 255ths, 80 levels to a factor of e.
 _DENSITIES = np.minimum(-80 * np.log(1 - np.arange(256) / 266), 255).astype(np.uint8)
@@ -73,12 +74,14 @@ def find_ink(picture: Image) -> Ink:
 
 def _looked(work: Image, paper_side: int) -> Ink:
     """Find the ink of a picture at its own scale."""
+    steps: dict[str, Image] = {}
     small = shrunk(work, paper_side)
     page = find_page(small)
     if page is not None:
-        work = _beyond_covered(work, page)
+        work = steps["page"] = _beyond_covered(work, page)
         small = shrunk(work, paper_side)
     paper = find_paper(small)
+    steps["paper"] = paper.levels(*small.shape[:2]).astype(np.uint8)
     depth = paper.depth(work)
     notes = ["light ink on dark"] if paper.polarity == "light on dark" else []
     notes += ["one page found, what is around it left out"] * (page is not None)
@@ -86,6 +89,7 @@ def _looked(work: Image, paper_side: int) -> Ink:
     shade = _shade(depth, width)
     if shade is not None:
         notes.append("shadows taken away")
+        steps["shade"] = (shade[..., np.newaxis] * 255).astype(np.uint8)
         depth -= shade
         if paper.polarity == "dark on light":  # in shadow there is less light for the ink to take
             depth /= np.maximum(1 - shade, 0.1)
@@ -96,11 +100,14 @@ def _looked(work: Image, paper_side: int) -> Ink:
     drawn = _drawn(depth, level, floor)
     if shade is not None:
         drawn = _without_tips(drawn, shade)
-    drawn, ruling_notes = without_ruling(drawn)
-    near = cv2.dilate(drawn, np.ones((3, 3), np.uint8))  # the soft edge around it
+    plain, ruling_notes = without_ruling(drawn)
     strength = (np.clip(depth / level, 0, 1) * 255).astype(np.uint8)
+    steps["strength"] = strength[..., np.newaxis]
+    if ruling_notes:
+        steps["ruling"] = (drawn & ~plain)[..., np.newaxis] * np.uint8(255)
+    near = cv2.dilate(plain, np.ones((3, 3), np.uint8))  # the soft edge around it
     cover = strength * np.asarray(near, np.uint8)
-    steps = {"paper": paper.levels(*small.shape[:2]).astype(np.uint8), "ink": strength[..., None]}
+    steps["ink"] = cover[..., np.newaxis]
     return Ink(cover, 1.0, paper.polarity, (*notes, *ruling_notes), steps)
 
 
@@ -166,7 +173,16 @@ def _shade(depth: Depth, width: float) -> np.ndarray | None:
     labels, is_shade = _leaning(shade, 0.4)
     if not is_shade.any():
         return None
-    return np.asarray((shade * is_shade[labels]) / np.float32(255), np.float32)
+    whole = _grown_within(shade * is_shade[labels].astype(np.uint8), levels, round(_CORNER * side))
+    return np.asarray(whole / np.float32(255), np.float32)
+
+
+def _grown_within(shade: np.ndarray, levels: np.ndarray, steps: int) -> np.ndarray:
+    """Let a shadow grow into its own corners, which are narrower than what was looked for."""
+    for _ in range(steps):
+        grown = cv2.dilate(shade, np.ones((3, 3), np.uint8))
+        shade = np.minimum(np.asarray(grown, np.uint8), levels)
+    return shade
 
 
 def _leaning(shade: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from loupe.reading.crop import Crop, divisions, joined
+from loupe.reading.crop import Crop, joined
+from loupe.reading.cuts import cut_pieces
 from loupe.reading.ink import Cover, Ink
 
 Line = tuple[Crop, ...]
@@ -35,6 +36,8 @@ _WIDER = 1.6  # with a piece that came loose
 _MORE = 0.6  # for each glyph more
 _ALONE_MORE = 2.0  # for a glyph that stands alone and is no wider than one
 _HARDLY = 2.5  # doubt about what a cut leaves: there was nothing to cut
+_MOST_DOUBT = 4.0  # about one glyph of many
+_LOWEST = 0.6  # of the height of the whole: lower pieces are unlikely
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
 _SLANT = 1.1  # lines that a slope of 1 must save to be believed
@@ -295,17 +298,37 @@ def _divided(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     if len(wide) > _MOST_WIDE:
         return groups
     doubts = [doubt for (doubt,) in weigh([[(group,)] for group in wide])]
-    is_lone = len(groups) == 1 and _is_narrow(groups[0])
-    more = _ALONE_MORE if is_lone else _MORE
-    doubtful = [(group, doubt) for group, doubt in zip(wide, doubts, strict=True) if doubt > more]
-    ways = [divisions(group) for group, _ in doubtful]
+    more = _ALONE_MORE if len(groups) == 1 and _is_narrow(groups[0]) else _MORE
     chosen = {}
-    for (group, least), cuts, costs in zip(doubtful, ways, weigh(ways), strict=True):
-        for parts, doubt in zip(cuts, costs, strict=True):
-            cost = doubt + more * (len(parts) - 1)
-            if doubt < _HARDLY and cost < least:
-                chosen[id(group)], least = parts, cost
+    for group, doubt in zip(wide, doubts, strict=True):
+        if doubt > more:  # or no cut could be better
+            chosen[id(group)] = _chain(group, doubt, more, weigh)
     return [part for group in groups for part in chosen.get(id(group), (group,))]
+
+
+def _chain(group: Crop, doubt: float, more: float, weigh: Weigh) -> Line:
+    """The glyphs that a wide one is best divided into: the least doubt in sum (Viterbi).
+
+    Args:
+        group: that is wide.
+        doubt: about it as it is.
+        more: doubt that each glyph more must outweigh.
+        weigh: says how doubtful a piece is.
+    """
+    pieces = cut_pieces(group)
+    hardly = _HARDLY if _is_narrow(group) else np.inf
+    costs = {0: 0.0}
+    ways: dict[int, Line] = {0: ()}
+    last = max((piece.end for piece in pieces), default=0)
+    weighed = [cost for (cost,) in weigh([[(piece.crop,)] for piece in pieces])]
+    for piece, own in sorted(zip(pieces, weighed, strict=True), key=lambda pair: pair[0].end):
+        low = max(0.0, _LOWEST - piece.crop.box[3] / group.box[3])
+        cost = costs.get(piece.start, np.inf) + min(own, _MOST_DOUBT) + 4 * low + more
+        is_whole = piece.start == 0 and piece.end == last
+        if own < hardly and not is_whole and cost < costs.get(piece.end, np.inf):
+            costs[piece.end], ways[piece.end] = cost, (*ways[piece.start], piece.crop)
+    is_better = last in ways and costs[last] - more < doubt
+    return ways[last] if is_better else (group,)
 
 
 def _middle(crop: Crop) -> float:

@@ -102,7 +102,7 @@ def surface_terms(height: int, width: int) -> np.ndarray:
 def _farthest(deviation: np.ndarray) -> np.ndarray:
     """The largest size among the channels, `[n c]` to `[n]`: slow as `max(axis=1)`."""
     sizes = np.abs(deviation)
-    farthest = sizes[:, 0]
+    farthest: np.ndarray = sizes[:, 0]
     for channel in range(1, sizes.shape[1]):
         farthest = np.maximum(farthest, sizes[:, channel])
     return farthest

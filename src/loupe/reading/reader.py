@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,11 +14,12 @@ from loupe.framing import Framing
 from loupe.reading.crop import Crop
 from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import LOOKS
-from loupe.reading.page import MOST_DOUBTED, Ways, Weigh, find_lines
+from loupe.reading.page import MOST_DOUBTED, Line, Ways, Weigh, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
 _DOUBTFUL = 1.0  # mean doubt of a reading from which the picture is looked at again
+_REFUSAL = 2.0  # doubt about a refused glyph, at least: it is looked at again
 _SMUDGE = 0.6  # of the glyphs' size: what is smaller and is refused is dirt
 _RIM = 0.005  # of the picture's longer side: nearer to the border is at it
 _MUCH_LESS = 0.5  # of the first reading's doubt: what another must stay below
@@ -40,24 +41,50 @@ def read_picture(
     Raises:
         DataError: there is no such layout.
     """
-    if layout not in LAYOUTS:
-        raise DataError(
-            f"There is no layout {layout!r}; expected {', '.join(LAYOUTS)}."
-            f"{did_you_mean(layout, LAYOUTS)}"
-        )
+    require_layout(layout)
     framing = _framing(json.dumps(classifier.card.framing))
     height, width = picture.shape[:2]
     if layout == "frame" or framing.kind == "none":
         frames = fit_frame(picture, classifier.image_shape)[np.newaxis]
         glyphs = glyphs_of([(0, 0, width, height)], [0], frames, classifier, top)
         return Reading(text_of(glyphs), glyphs, (width, height), "frame")
-    ink = find_ink(picture)
-    first = _look(picture, ink, classifier, framing, layout, top)
-    if len(first.glyphs) > MOST_DOUBTED:
+    return see_picture(picture, classifier, layout, top).reading
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One look at a picture.
+
+    Attributes:
+        reading: what was read.
+        ink: that was found.
+        lines: the crops that it was taken for.
+        part: what was looked at instead of the picture; None for the picture itself.
+    """
+
+    reading: Reading
+    ink: Ink
+    lines: tuple[Line, ...]
+    part: Image | None = None
+
+
+def see_picture(picture: Image, classifier: Classifier, layout: str = "auto", top: int = 3) -> Seen:
+    """Read a picture by its ink, and give all that led to the reading; as of `read_picture`."""
+    framing = _framing(json.dumps(classifier.card.framing))
+    first = _look(picture, find_ink(picture), classifier, framing, layout, top)
+    glyphs = first.reading.glyphs
+    if len(glyphs) > MOST_DOUBTED or (glyphs and _doubt(first.reading, classifier) <= _DOUBTFUL):
         return first
-    if first.glyphs and _doubt(first, classifier) <= _DOUBTFUL:
-        return first
-    return _looked_again(first, picture, ink, classifier, framing, layout, top)
+    return _looked_again(first, picture, classifier, framing, layout, top)
+
+
+def require_layout(layout: str) -> None:
+    """Refuse a layout that does not exist, with the nearest that does."""
+    if layout not in LAYOUTS:
+        raise DataError(
+            f"There is no layout {layout!r}; expected {', '.join(LAYOUTS)}."
+            f"{did_you_mean(layout, LAYOUTS)}"
+        )
 
 
 @lru_cache(maxsize=8)
@@ -68,7 +95,7 @@ def _framing(content: str) -> Framing:
 
 def _look(
     picture: Image, ink: Ink, classifier: Classifier, framing: Framing, layout: str, top: int
-) -> Reading:
+) -> Seen:
     """Read the ink of a picture."""
     height, width = picture.shape[:2]
     lines = find_lines(ink, layout, _by_doubt(classifier, framing))
@@ -77,11 +104,10 @@ def _look(
     frames = _frames(crops, framing, classifier.image_shape)
     boxes = [_in_picture(crop, ink.scale, (width, height)) for crop in crops]
     glyphs = glyphs_of(boxes, numbers, frames, classifier, top)
-    if layout != "auto":
-        return Reading(text_of(glyphs), glyphs, (width, height), _found(glyphs), ink.notes)
-    kept = _without_smudges(glyphs, (width, height))
+    kept = _without_smudges(glyphs, (width, height)) if layout == "auto" else glyphs
     notes = ink.notes if len(kept) == len(glyphs) else (*ink.notes, "smudges left out")
-    return Reading(text_of(kept), kept, (width, height), _found(kept), notes)
+    reading = Reading(text_of(kept), kept, (width, height), _found(kept), notes)
+    return Seen(reading, ink, lines)
 
 
 def _without_smudges(glyphs: tuple[Glyph, ...], size: tuple[int, int]) -> tuple[Glyph, ...]:
@@ -108,27 +134,24 @@ def _at_border(glyph: Glyph, size: tuple[int, int]) -> bool:
 
 
 def _looked_again(
-    first: Reading,
-    picture: Image,
-    ink: Ink,
-    classifier: Classifier,
-    framing: Framing,
-    layout: str,
-    top: int,
-) -> Reading:
+    first: Seen, picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int
+) -> Seen:
     """Take the reading that leaves the least doubt, if it is much less than the first one's."""
-    best, least = first, _MUCH_LESS * (_doubt(first, classifier) if first.glyphs else _DOUBTFUL)
+    reading = first.reading
+    best = first
+    least = _MUCH_LESS * (_doubt(reading, classifier) if reading.glyphs else _DOUBTFUL)
     for look in LOOKS:
-        seen = look.look(picture, ink)
+        seen = look.look(picture, first.ink)
         if seen is None:
             continue
         part, place = seen
         again = _look(part, find_ink(part), classifier, framing, layout, top)
-        doubt = _doubt(again, classifier)
-        if again.glyphs and doubt < least:
-            notes = (look.note, *again.notes)
-            glyphs = tuple(_moved(glyph, place) for glyph in again.glyphs)
-            best, least = replace(again, glyphs=glyphs, size=first.size, notes=notes), doubt
+        doubt = _doubt(again.reading, classifier)
+        if again.reading.glyphs and doubt < least:
+            notes = (look.note, *again.reading.notes)
+            glyphs = tuple(_moved(glyph, place) for glyph in again.reading.glyphs)
+            moved = replace(again.reading, glyphs=glyphs, size=reading.size, notes=notes)
+            best, least = replace(again, reading=moved, part=part), doubt
     return best
 
 
@@ -144,7 +167,9 @@ def _doubt(reading: Reading, classifier: Classifier) -> float:
     outlier = np.array([glyph.outlier for glyph in reading.glyphs])
     best = np.array([glyph.guesses[0][1] for glyph in reading.glyphs])
     areas = np.array([glyph.box[2] * glyph.box[3] for glyph in reading.glyphs], np.float64)
-    return float(np.average(_doubts(outlier, best, classifier), weights=areas))
+    refused = np.array([glyph.label == REFUSED for glyph in reading.glyphs])
+    doubts = np.maximum(_doubts(outlier, best, classifier), _REFUSAL * refused)
+    return float(np.average(doubts, weights=areas))
 
 
 def _doubts(outlier: np.ndarray, best: np.ndarray, classifier: Classifier) -> np.ndarray:

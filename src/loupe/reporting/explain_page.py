@@ -1,6 +1,6 @@
 """The page of `loupe predict --explain`: how pictures were read, step by step."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from loupe import __version__
 from loupe.arrays import Image
 from loupe.classifier.classifier import Classifier
 from loupe.files import write_text
-from loupe.reading.ink import find_ink, shrunk
+from loupe.reading.ink import shrunk
 from loupe.reading.predict import Answer
 from loupe.reading.reading import REFUSED, Glyph, Reading
 from loupe.reporting.html import Section, page, render
@@ -31,8 +31,19 @@ ENCODINGS = ((LARGEST_SIDE, 85), (560, 75), (400, 65), (280, 55))
 
 Shown = UInt8[np.ndarray, "_ _ _"]  # rows, columns, channels: each picture has its own
 
-# What the steps of `loupe.reading.ink.Ink` show, in words; others are named as they are there.
-STEPS = {"paper": "The paper and its light", "ink": "The ink"}
+Trace = Callable[[Image], Mapping[str, Shown]]  # the steps to the glyphs of a picture
+
+# What the steps of `loupe.reading.steps` show, in words; others are named as they are there.
+STEPS = {
+    "part": "What was looked at",
+    "page": "The page, without what is around it",
+    "paper": "The paper and its light",
+    "shade": "Shadows that were taken away",
+    "strength": "How far all is from the paper",
+    "ruling": "Lines and boxes that were taken away",
+    "ink": "The ink",
+    "glyphs": "Glyphs, each in its colour; grey was left out",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,23 +61,31 @@ class Explained:
     steps: tuple[tuple[str, Shown], ...]
 
 
-def explain(answer: Answer) -> Explained:
-    """Keep of a picture what the page shows of it."""
+def explain(answer: Answer, trace: Trace | None = None) -> Explained:
+    """Keep of a picture what the page shows of it.
+
+    Args:
+        answer: what became of it.
+        trace: gives the steps on the way; without it, none are shown.
+    """
     if answer.picture is None or answer.reading is None:
         return Explained(answer, None, ())
     kept = Answer(answer.source, answer.reading)
     steps: tuple[tuple[str, Shown], ...] = ()
-    if answer.reading.layout != "frame":
-        found = find_ink(answer.picture).steps
-        steps = tuple((STEPS.get(name, name), _step(name, image)) for name, image in found.items())
+    if answer.reading.layout != "frame" and trace is not None:
+        side = int(LARGEST_SIDE * STEP_SHARE)
+        found = trace(answer.picture)
+        steps = tuple((STEPS.get(name, name), shrunk(image, side)) for name, image in found.items())
     return Explained(kept, shrunk(answer.picture, LARGEST_SIDE), steps)
 
 
-def gathered(answers: Iterable[Answer], kept: list[Explained]) -> Iterator[Answer]:
+def gathered(
+    answers: Iterable[Answer], kept: list[Explained], trace: Trace | None = None
+) -> Iterator[Answer]:
     """Pass answers on, and keep what the page shows of the first of them."""
     for answer in answers:
         if len(kept) < MOST_PICTURES:
-            kept.append(explain(answer))
+            kept.append(explain(answer, trace))
         yield answer
 
 
@@ -118,12 +137,6 @@ def write_explain_page(
     )
     write_text(path, content)
     return path
-
-
-def _step(name: str, image: Image) -> Shown:
-    """A step as it is shown: ink is black on white, as on paper."""
-    small = shrunk(image, int(LARGEST_SIDE * STEP_SHARE))
-    return 255 - small if name == "ink" else small
 
 
 def _within(explained: Sequence[Explained], most: int) -> list[tuple[Glyph, ...]]:
