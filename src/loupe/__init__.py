@@ -29,6 +29,7 @@ _HOMES = {
     "Reading": "loupe.reading.reading",
     "Recipe": "loupe.recipes.recipe",
     "Run": "loupe.runs.run",
+    "Search": "loupe.studies.search",
     "check": "loupe.data.checks",
     "compare": "loupe.examination.comparison",
     "continue_training": "loupe.training.continuing",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from loupe.studies.examine import examine as examine
     from loupe.studies.ladder import ladder as ladder
     from loupe.studies.learning_curve import learning_curve as learning_curve
+    from loupe.studies.search import Search as Search
     from loupe.studies.tuning import tune as tune
     from loupe.training.continuing import continue_training as continue_training
     from loupe.training.train import resume as resume

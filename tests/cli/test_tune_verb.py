@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from loupe.studies.space import SPACES
+
 SPACE = """
 base = "logistic"
 [fixed]
@@ -20,6 +22,11 @@ def space(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"
     path.write_text(SPACE)
     return path
+
+
+def test_its_help_names_every_space(loupe_command):
+    said = loupe_command("tune", "--help").out
+    assert all(name in said for name in SPACES)
 
 
 def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space):

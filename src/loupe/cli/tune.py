@@ -42,7 +42,10 @@ def tune(
     screen, searched = Screen(json, quiet), find_space(space)
     require_writable(out or STUDIES)
     dataset = read_data(data or options.DEFAULT_DATA, screen, size=size)
-    screen.say(f"Searching {searched.name}: {', '.join(searched.domains())}")
+    screen.say(
+        f"Searching {searched.name}: {', '.join(searched.domains())}",
+        f"First {searched.base.name} itself, which the best one has to beat; then trials.",
+    )
 
     def watch(trial: Any) -> None:
         screen.say(line_of(trial))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loupe.errors import require
 from loupe.recipes.recipe import Recipe
 from loupe.studies.lock import locked
 from loupe.studies.space import Choice, Domain, Range, Space, Value
@@ -40,7 +39,6 @@ class Journal:
     """
 
     def __init__(self, folder: Path, space: Space) -> None:
-        require("optuna", "loupe tune")
         import optuna
         from optuna.storages.journal import JournalFileBackend
 

@@ -15,7 +15,7 @@ from loupe import __version__
 from loupe.classifier.classifier import Classifier
 from loupe.data.dataset import Dataset, require_dataset
 from loupe.data.split import hold_out_validation, seal_test
-from loupe.errors import RecipeError, RunError
+from loupe.errors import RecipeError, RunError, require
 from loupe.examination.intervals import wilson
 from loupe.examination.paired import difference
 from loupe.files import write_json, write_text
@@ -87,6 +87,7 @@ def tune(
         DataError: too few images to divide.
         MissingExtraError: Optuna is not installed.
     """
+    require("optuna", "loupe tune")
     require_dataset(dataset)
     space = find_space(space) if isinstance(space, str) else space
     if not minutes > 0 or (trials is not None and trials < 1):
@@ -235,8 +236,10 @@ class _Tuning:
                 with locked(self.folder / LOCKS / f"{CONFIRMED}-{name}"):
                     run = self._trained(other, self.folder / CONFIRMED / name, watcher)
                 right.append(self._right(run.classifier))
-        except (KeyboardInterrupt, Ended):
-            return search
+        except KeyboardInterrupt:
+            return replace(search, interrupted=True)
+        except Ended:
+            return replace(search, interrupted=self.interrupted)
         return replace(
             search,
             confirmed=tuple(map(_reading, right)),
