@@ -90,9 +90,9 @@ def ladder(
 
     Example:
         >>> import loupe, tempfile
-        >>> short = ladder(loupe.read("digits"), minutes=0.001, out=tempfile.mkdtemp())
-        >>> short.rungs[0].title, short.gains[1].is_real
-        ('commonest class', True)
+        >>> short = ladder(loupe.read("digits"), minutes=1e-5, out=tempfile.mkdtemp())
+        >>> short.num_images, short.rungs[0].title
+        (360, 'commonest class')
     """
     require_dataset(dataset)
     if minutes is not None and not minutes > 0:
