@@ -185,7 +185,7 @@ def run_command(line: str) -> None:
     line, _, output = in_small(line).partition(" > ")
     arguments = shlex.split(line)
     assert arguments[0] == "loupe"
-    if arguments[1] == "train":
+    if arguments[1] == "train" and "--continue" not in arguments:  # that keeps to its recipe
         arguments += ["--epochs", "1"]
     said, complaints = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaints):
@@ -212,10 +212,11 @@ def in_small(text: str) -> str:
         "recipes.md",
         "data.md",
         "reading.md",
-        "generate.md",
+        "generate.md", "examine.md",
         "how-sure.md",
         "stress.md",
         "committees.md",
+        "heads.md",
         "tuning.md",
         "scikit-learn.md",
         "compare.md",
