@@ -50,8 +50,12 @@ def learn_curve(
     on validation images; test images are not looked at. Given again, it goes on where it was.
     """
     from loupe.cli.progress import watching
+    from loupe.recipes.named import settled
+    from loupe.recipes.recipe import changed
 
-    screen = Screen(json, quiet)
+    screen, overrides = Screen(json, quiet), parse_settings(setting or ())
+    chosen = loupe.recipe(recipe)
+    changed(chosen, overrides)  # a slip is refused before the data is read
     shares = {} if fractions is None else {"fractions": parse_fractions(fractions)}
     if out is not None:
         require_writable(out)
@@ -63,7 +67,8 @@ def learn_curve(
         screen.say(f"Training a {title} ...")
         return watching(screen, members)
 
-    chosen = loupe.recipe(recipe, **parse_settings(setting or ()))
+    # Settled first: what was asked for holds, whatever the recipe would do for this kind of data.
+    chosen = changed(settled(chosen, dataset), overrides)
     found = loupe.learning_curve(
         dataset, chosen, repeats=repeats, seed=seed or 0, validation=validation, out=out,
         watch_run=watch_run, **shares,
