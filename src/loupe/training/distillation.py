@@ -12,10 +12,11 @@ The teacher is a model file, run by ONNX Runtime: whatever made it, and wherever
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -114,7 +115,7 @@ def teacher_of(
         RecipeError: it was trained on images that are held out here, or the recipe's head cannot
             be taught.
     """
-    classifier = load(model)
+    classifier = _waiting_asleep(load(model), model_file(model))
     _refuse_other_data(classifier, whole)
     _refuse_untaught(recipe)
     _refuse_leaks(classifier, whole, dataset, recipe)
@@ -147,6 +148,22 @@ def same_model(known: Mapping[str, str] | None) -> Path | None:
             "by now. Bring it back, or start a new run."
         )
     return path
+
+
+def _waiting_asleep(classifier: Classifier, path: Path) -> Classifier:
+    """The same model in an engine whose threads sleep between two batches.
+
+    As a rule they stay awake for the next one, and here take the cores from PyTorch: for a
+    committee of five dense networks and batches of 128, 7.0 ms of processor time instead of 2.9.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # as in `loupe.classifier.classifier.loads`
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
+    )
+    return replace(classifier, session=session)
 
 
 def _refuse_other_data(classifier: Classifier, dataset: Dataset) -> None:
