@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loupe.studies.space import SPACES
+from loupe.studies.spaces import SPACES
 
 SPACE = """
 base = "logistic"

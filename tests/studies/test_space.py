@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from loupe.errors import RecipeError
 from loupe.recipes.notation import parse
+from loupe.recipes.recipe import changed
 from loupe.studies.space import (
-    SPACES,
     Choice,
     Range,
     as_values,
@@ -16,6 +16,7 @@ from loupe.studies.space import (
     read_space,
     space_of,
 )
+from loupe.studies.spaces import SPACES
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -23,8 +24,17 @@ def test_named_spaces_are_what_they_say(name):
     space = find_space(name)
     assert space_of(as_values(space)) == space
     chosen = {key: domain.ends()[0] for key, domain in space.domains().items()}
-    recipe = space.recipe(chosen, None)
-    assert recipe.epochs == chosen["epochs"]
+    assert space.recipe(chosen).epochs >= 1
+
+
+def test_multiples_go_by_what_the_base_does_with_the_data():
+    space = find_space("first")
+    base = changed(space.base, {"variants": {}, "epochs": 30, "batch_size": 64})
+    chosen = {"epochs of base": 0.5, "batch_size of base": 2.0, "learning_rate of base": 0.25}
+    assert set(chosen) == set(space.domains())
+    recipe = space.recipe(chosen, base)
+    assert (recipe.epochs, recipe.batch_size) == (15, 128)
+    assert recipe.learning_rate == base.learning_rate / 4
 
 
 def test_the_posts_own_search_is_a_space():
@@ -78,9 +88,11 @@ def test_a_space_is_read_from_a_file(tmp_path):
         ({"vary": {"epochs": []}}, "holds no value"),
         ({"vary": {"epochs": 3}}, "does not vary"),
         ({"vary": {"epochs": {"low": 1}}}, "needs numbers as low and high"),
-        ({"vary": {"epochs": {"low": 1, "hihg": 3}}}, "none of low, high and log"),
+        ({"vary": {"epochs": {"low": 1, "hihg": 3}}}, "none of low, high, log"),
         ({"vary": {"weight_decay": {"low": 0, "high": 1, "log": True}}}, "begins above 0"),
         ({"vary": {"learning_rate": {"low": -1.0, "high": 1.0}}}, "greater than 0"),
+        ({"vary": {"optimizer": {"low": 1, "high": 2, "of_base": True}}}, "is no number of"),
+        ({"vary": {"minutes": {"low": 1, "high": 2, "of_base": True}}}, "vary epochs"),
         ({"vary": {"optimizer": ["adam", "adamm"]}}, "optimizer = 'adamm' cannot be"),
         ({"vary": {"seed": [1, 2]}}, "a lucky seed is no better recipe"),
         ({"vary": {"validation": [0.1, 0.2]}}, "validation images of its own"),

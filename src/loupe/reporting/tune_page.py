@@ -78,9 +78,8 @@ def _verdict(search: Search) -> Section:
     recipe = search.best_recipe
     changes = []
     if search.best is not None and recipe is not None:
-        before = {key: _value(search, key) for key in search.space.settings(search.best.chosen)}
-        after = search.space.settings(search.best.chosen)
-        changes = [(key, before[key], _text(value)) for key, value in after.items()]
+        after = search.space.settings(search.best.chosen, search.base_recipe)
+        changes = [(key, _value(search, key), _text(value)) for key, value in after.items()]
     data = search.data.get("origin") or search.data["name"]
     html = render(
         "section_verdict.html.j2",

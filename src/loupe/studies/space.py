@@ -5,12 +5,13 @@ A space is TOML, or a name in `SPACES`:
     base = "fast"                                  # the recipe that is changed
 
     [fixed]                                        # what is otherwise in all of its trials
-    epochs = 4
+    label_smoothing = 0.0
 
     [vary]                                         # choices, or a range
     batch_size = [128, 256]
     learning_rate = {low = 0.003, high = 0.03, log = true}
     "augmentation.rotation" = {low = 0, high = 15}
+    epochs = {low = 0.5, high = 2, of_base = true} # times the base's, which depend on the data
     network = ["{width}C3{norm}-MP2-{units}N"]     # words in braces are parts
 
     [parts]
@@ -23,15 +24,17 @@ import itertools
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from loupe.errors import RecipeError, did_you_mean
 from loupe.recipes import named
 from loupe.recipes.recipe import KEYS, Recipe, changed
+from loupe.studies.spaces import SPACES
 
 Value = str | int | float | bool
+OF_BASE = " of base"  # ends the name of what is drawn as a multiple of the base's value
 
 # What a search may not choose, and why.
 CLOSED = {
@@ -66,11 +69,13 @@ class Range:
         low: the least; whole numbers only, where both ends are whole.
         high: the greatest.
         log: drawn evenly by its logarithm: for what goes over powers of ten.
+        of_base: what is drawn is multiplied with the base's value, which depends on the data.
     """
 
     low: int | float
     high: int | float
     log: bool = False
+    of_base: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -107,17 +112,33 @@ class Space:
 
     def domains(self) -> dict[str, Domain]:
         """Give everything that a trial chooses: settings by their names, parts in braces."""
-        return {**self.vary, **{f"{{{name}}}": domain for name, domain in self.parts.items()}}
+        vary = {
+            f"{name}{OF_BASE}" if isinstance(domain, Range) and domain.of_base else name: domain
+            for name, domain in self.vary.items()
+        }
+        return {**vary, **{f"{{{name}}}": domain for name, domain in self.parts.items()}}
 
-    def settings(self, chosen: Mapping[str, Value]) -> dict[str, Value]:
+    def settings(self, chosen: Mapping[str, Value], base: Recipe | None = None) -> dict[str, Value]:
         """Give a trial's settings of a recipe from what it has chosen; `fixed` included.
+
+        Args:
+            chosen: a value for each of `domains`.
+            base: the settled base, where the data is known: some values are multiples of its own.
 
         Example:
             >>> space = find_space("post-004")
             >>> space.settings({"epochs": 20, "network": "{n}N", "{n}": 64})["network"]
             '64N'
+            >>> find_space("first").settings({"epochs of base": 1.5})
+            {'epochs': 3}
         """
-        settings = {**self.fixed, **{k: v for k, v in chosen.items() if not k.startswith("{")}}
+        settings = dict(self.fixed)
+        for name, value in chosen.items():
+            if name.endswith(OF_BASE):
+                key = name.removesuffix(OF_BASE)
+                settings[key] = _times(base or self.base, key, value)
+            elif not name.startswith("{"):
+                settings[name] = value
         if "network" in settings:
             parts = {k: v for k, v in chosen.items() if k.startswith("{")}
             settings["network"] = filled(str(settings["network"]), parts)
@@ -125,7 +146,15 @@ class Space:
 
     def recipe(self, chosen: Mapping[str, Value], base: Recipe | None = None) -> Recipe:
         """Give the recipe of a trial; `base` is the settled one, where the data is known."""
-        return changed(base or self.base, self.settings(chosen))
+        return changed(base or self.base, self.settings(chosen, base))
+
+
+def _times(base: Recipe, key: str, factor: Value) -> Value:
+    """Multiply the base's value of a setting; whole numbers stay whole, and at least 1."""
+    table, dot, inner = key.partition(".")
+    value = getattr(getattr(base, table), inner) if dot else getattr(base, key)
+    assert isinstance(factor, int | float)
+    return max(1, round(value * factor)) if isinstance(value, int) else float(value * factor)
 
 
 def filled(network: str, parts: Mapping[str, Value]) -> str:
@@ -206,7 +235,7 @@ def as_values(space: Space) -> dict[str, Any]:
     def plain(domain: Domain) -> Any:
         if isinstance(domain, Choice):
             return list(domain.values)
-        return {"low": domain.low, "high": domain.high, "log": domain.log}
+        return asdict(domain)
 
     return {
         "name": space.name,
@@ -235,9 +264,10 @@ def _domain(space: str, key: str, value: Any) -> Domain:
 
 
 def _range(space: str, key: str, value: Mapping[str, Any]) -> Range:
-    unknown = next((each for each in value if each not in ("low", "high", "log")), None)
+    known = [each.name for each in fields(Range)]
+    unknown = next((each for each in value if each not in known), None)
     if unknown is not None:
-        raise _wrong(space, f"{key}: '{unknown}' is none of low, high and log.")
+        raise _wrong(space, f"{key}: '{unknown}' is none of {', '.join(known)}.")
     low, high = value.get("low"), value.get("high")
     for end in (low, high):
         if not isinstance(end, int | float) or isinstance(end, bool):
@@ -248,9 +278,10 @@ def _range(space: str, key: str, value: Mapping[str, Any]) -> Range:
     log = bool(value.get("log", False))
     if log and low <= 0:
         raise _wrong(space, f"{key}: a range with log = true begins above 0, not at {low}.")
-    if not (isinstance(low, int) and isinstance(high, int)):
+    of_base = bool(value.get("of_base", False))
+    if of_base or not (isinstance(low, int) and isinstance(high, int)):
         low, high = float(low), float(high)
-    return Range(low, high, log)
+    return Range(low, high, log, of_base)
 
 
 def _refuse_what_cannot_be(space: Space) -> None:
@@ -261,10 +292,21 @@ def _refuse_what_cannot_be(space: Space) -> None:
         if "." not in key and key not in KEYS:
             raise _wrong(space.name, f"'{key}' is no setting.{did_you_mean(key, KEYS)}")
         for value in domain.ends():
+            if isinstance(domain, Range) and domain.of_base:
+                value = _of_base(space, key, value)
             if key != "network":
                 _tried(space, {key: value})
     for network in _networks(space):
         _tried(space, {"network": network})
+
+
+def _of_base(space: Space, key: str, factor: Value) -> Value:
+    try:
+        return _times(space.base, key, factor)
+    except (AttributeError, TypeError) as error:
+        raise _wrong(
+            space.name, f"'{key}' is no number of the base: of_base is not for it."
+        ) from error
 
 
 def _tried(space: Space, settings: Mapping[str, Value]) -> None:
@@ -304,59 +346,3 @@ def _networks(space: Space) -> list[str]:
 
 def _wrong(space: str, what: str) -> RecipeError:
     return RecipeError(f"space '{space}': {what}")
-
-
-# Spaces by name, as TOML would hold them.
-SPACES: dict[str, dict[str, Any]] = {
-    # For about 20 minutes: what decides most in small networks, around `fast`.
-    "small": {
-        "base": "fast",
-        "description": "Small convolutional networks around the recipe fast.",
-        "vary": {
-            "network": [
-                "{first}C5v/2b-{second}C3p2b-{third}C3b-{third}C3p2b",
-                "{first}C3p2b-{second}C3b-{second}C3p2b-{third}C3b",
-                "{first}C3p2b-{second}C3b-{third}C3p2b",
-            ],
-            "learning_rate": {"low": 0.005, "high": 0.05, "log": True},
-            "batch_size": [128, 256, 512],
-            "epochs": {"low": 4, "high": 16, "log": True},
-            "weight_decay": {"low": 0.001, "high": 0.1, "log": True},
-            "label_smoothing": [0.0, 0.05, 0.1],
-            "focus": [0.4, 0.5, 0.7, 1.0],
-            "augmentation.rotation": {"low": 0.0, "high": 10.0},
-            "augmentation.shift": {"low": 0.0, "high": 2.0},
-            "activation": ["relu", "gelu", "silu"],
-        },
-        "parts": {"first": [16, 24, 32], "second": [32, 48, 64], "third": [64, 96, 128]},
-    },
-    # Post 004 varied these by hand, and kept the best: `cnn-bn` is what came out.
-    "post-004": {
-        "base": "cnn-bn",
-        "description": "The search of post 004, which ended with cnn-bn.",
-        "fixed": {"patience": 5, "keep": "best"},
-        "vary": {
-            "learning_rate": [0.001, 0.025, 0.0001],
-            "batch_size": [128, 64, 32],
-            "epochs": [20, 30, 100],
-            "optimizer": ["adam", "rmsprop", "sgd"],
-            "activation": ["relu", "elu", "leaky_relu", "tanh", "sigmoid"],
-            "network": [
-                "64C3v-64C3v-MP2{norm}{drop}-128C3v-128C3v-MP2{norm}{drop}-256C3v-MP2{norm}{drop}-512N",
-                "32C3v-MP2{norm}{drop}-64C3v-MP2{norm}{drop}-128N",
-                "64C3v-MP2{norm}{drop}-128C3v-MP2{norm}{drop}-512N{drop}",
-            ],
-        },
-        "parts": {"norm": ["", "-BN"], "drop": ["", "-DO.25", "-DO.5"]},
-    },
-    # What is decided first, in few and quick trials.
-    "first": {
-        "base": "fast",
-        "description": "The few settings that are decided first.",
-        "vary": {
-            "learning_rate": {"low": 0.002, "high": 0.05, "log": True},
-            "batch_size": [64, 128, 256],
-            "epochs": {"low": 2, "high": 8},
-        },
-    },
-}
