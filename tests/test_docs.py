@@ -197,6 +197,8 @@ def run_command(line: str) -> None:
 
 def in_small(text: str) -> str:
     """Put the small files in the place of the data sets that a page names."""
+    text = re.sub(r"(?<=^loupe )(examine \S+)", r"\1 --folds 2 --recipe logistic", text)
+    text = re.sub(r'(loupe\.examine\("first")', r'\1, folds=2, recipe="logistic"', text)
     text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
     text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
     text = re.sub(r"(?<=^loupe )(tune .*post-004.*)", r"\1 --trials 1", text)
@@ -212,7 +214,8 @@ def in_small(text: str) -> str:
         "recipes.md",
         "data.md",
         "reading.md",
-        "generate.md", "examine.md",
+        "generate.md",
+        "examine.md",
         "how-sure.md",
         "stress.md",
         "committees.md",

@@ -37,6 +37,7 @@ VERBS = (
     "tune",
     "check",
     "evaluate",
+    "examine",
     "compare",
     "ladder",
     "learn-curve",
