@@ -134,6 +134,8 @@ def test_a_teacher_that_cannot_teach_is_refused(committee, tiny_dataset, tmp_pat
         train(distil=tmp_path / "nothing.onnx")
     with pytest.raises(RecipeError, match="binary networks"):
         train(head="one-vs-rest")
+    with pytest.raises(RecipeError, match="weighs the losses"):
+        train(balance="weights")
     with pytest.raises(RecipeError, match="--seed 777 --validation 0.3"):
         train(seed=3)
     with pytest.raises(RecipeError, match="held out for validation"):

@@ -189,7 +189,13 @@ def _refuse_other_data(classifier: Classifier, dataset: Dataset) -> None:
 
 
 def _refuse_untaught(recipe: Recipe) -> None:
-    if getattr(recipe, "head", "softmax") != "softmax":
+    if recipe.balance == "weights":
+        raise RecipeError(
+            f"recipe '{recipe.name}': balance = 'weights' weighs the losses of labels, and a "
+            "teacher's probabilities are learnt in place of labels. Sample instead, or leave it "
+            "out: balance = 'none'."
+        )
+    if recipe.head != "softmax":
         raise RecipeError(
             f"recipe '{recipe.name}': head = '{recipe.head}' trains binary networks, which cannot "
             "learn the probabilities of all classes. Distil into head = 'softmax'."
