@@ -182,13 +182,18 @@ def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> E
     references, k = folds.dataset, len(test.class_names)
     classifiers = (*folds.classifiers, *others)
     outputs = [classifier.examine(test.images) for classifier in classifiers]
-    probabilities, agreement = _pooled(np.stack([output.probabilities for output in outputs]))
+    voices = _voices(folds, others)
+    every = np.stack([output.probabilities for output in outputs])
+    probabilities, agreement = _pooled(every, voices)
     looked = doubted(margins(test.labels, probabilities))
     asked = np.flatnonzero(looked)
     read = [read_views(classifier, test.images[asked]) for classifier in classifiers]
-    # First the views of each network, then the networks: each has one voice.
-    probabilities[asked] = np.mean([np.mean(one, axis=0) for one in read], axis=0)
-    _, agreement[asked] = _pooled(np.concatenate([np.stack(one) for one in read]))
+    shares = np.concatenate(
+        [np.full(len(one), v / len(one)) for v, one in zip(voices, read, strict=True)]
+    )
+    probabilities[asked], agreement[asked] = _pooled(
+        np.concatenate([np.stack(one) for one in read]), shares
+    )
     found = []
     for fold, output in enumerate(outputs[: len(folds)]):
         outside = folds.outside(fold)
@@ -215,11 +220,28 @@ def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> E
     )
 
 
+def _voices(folds: Folds, others: Sequence[Classifier]) -> list[float]:
+    """How much each network's word weighs; all together 1.
+
+    Networks of one recipe share their blind spots: each recipe has one voice. Half of it for the
+    model of a stronger recipe ranks valid but hard test images lower.
+    """
+    recipes = [_kind(classifier) for classifier in (*folds.classifiers, *others)]
+    each = {kind: 1 / recipes.count(kind) for kind in recipes}
+    return [each[kind] / len(each) for kind in recipes]
+
+
+def _kind(classifier: Classifier) -> str:
+    """What a network was trained as, apart from its seed and from what folds do otherwise."""
+    known = classifier.card.recipe
+    return "/".join(str(known.get(name)) for name in ("network", "members", "head", "epochs"))
+
+
 def _pooled(
-    read: Float32[np.ndarray, "r n k"],
+    read: Float32[np.ndarray, "r n k"], weights: Sequence[float] | np.ndarray | None = None
 ) -> tuple[Probabilities, Float32[np.ndarray, " n"]]:
     """The mean of several readings, and the share of them whose first guess is the mean's."""
-    mean: Probabilities = read.mean(axis=0)
+    mean: Probabilities = np.average(read, axis=0, weights=weights).astype(np.float32)
     agreement = (read.argmax(axis=2) == best_guesses(mean)).mean(axis=0, dtype=np.float32)
     return mean, agreement
 
