@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from loupe.errors import RecipeError
 from loupe.recipes.notation import parse
 from loupe.recipes.recipe import changed
+from loupe.studies.fitting import fitting
 from loupe.studies.space import (
     Choice,
     Range,
@@ -54,6 +55,17 @@ def test_the_posts_own_search_is_a_space():
     assert "64C3v-64C3v-MP2-BN-128C3v-128C3v-MP2-BN-256C3v-MP2-BN-512N" in networks  # cnn-bn
     for network in networks:
         parse(network)
+
+
+def test_networks_that_fit_no_image_are_left_out_with_their_parts():
+    values = {"vary": {"network": ["{n}N", "8C3-MP2-{k}"]}, "parts": {"n": [8], "k": ["MP2-MP2"]}}
+    space = space_of({"name": "mine", **values})
+    assert fitting(space, (8, 8, 1)) == space
+    left = fitting(space, (4, 4, 1))
+    assert left.vary["network"] == Choice(("{n}N",))
+    assert set(left.parts) == {"n"}
+    with pytest.raises(RecipeError, match="none of its networks fits images of 4 x 4"):
+        fitting(space_of({"name": "x", "vary": {"network": ["8C3-MP2-MP2-MP2"]}}), (4, 4, 1))
 
 
 @settings(max_examples=25)

@@ -30,9 +30,9 @@ VALUES = {
     "fixed": {"batch_size": 32, "epochs": 4},
     "vary": {
         "learning_rate": {"low": 1e-5, "high": 0.1, "log": True},
-        "network": ["{n}N", "4C3-MP2-MP2-MP2-MP2"],
+        "network": ["{n}N", "4C3{pools}"],
     },
-    "parts": {"n": [8, 16]},
+    "parts": {"n": [8, 16], "pools": ["-MP2", "-MP2-MP2-MP2-MP2"]},
 }
 
 

@@ -324,7 +324,7 @@ def _networks(space: Space) -> list[str]:
     templates = [str(value) for value in domain.ends()] if domain else []
     if "network" in space.fixed:
         templates.append(str(space.fixed["network"]))
-    text = " ".join([*templates, *(str(v) for part in space.parts.values() for v in part.ends())])
+    text = network_text(space)
     for word in re.findall(r"\{([^}]*)\}", text):
         if word not in space.parts:
             raise _wrong(
@@ -342,6 +342,14 @@ def _networks(space: Space) -> list[str]:
         for values in itertools.islice(ends, MOST_TRIED)
         for template in templates
     ]
+
+
+def network_text(space: Space) -> str:
+    """All networks and parts, as one text in which words in braces are looked for."""
+    domain = space.vary.get("network", Choice(()))
+    values = [*domain.ends(), space.fixed.get("network", "")]
+    values += [value for part in space.parts.values() for value in part.ends()]
+    return " ".join(map(str, values))
 
 
 def _wrong(space: str, what: str) -> RecipeError:

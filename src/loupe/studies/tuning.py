@@ -23,6 +23,7 @@ from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
 from loupe.studies.attempt import Cut, Watcher, attempt, drop_model, trained, validation_accuracy
+from loupe.studies.fitting import fitting
 from loupe.studies.folds import learning_images
 from loupe.studies.journal import LOCKS, Journal
 from loupe.studies.lock import locked
@@ -89,7 +90,7 @@ def tune(
     """
     require("optuna", "loupe tune")
     require_dataset(dataset)
-    space = find_space(space) if isinstance(space, str) else space
+    space = fitting(find_space(space) if isinstance(space, str) else space, dataset.image_shape)
     if not minutes > 0 or (trials is not None and trials < 1):
         raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
     deadline = time.monotonic() + 60 * minutes
