@@ -47,9 +47,11 @@ def votes(found: Nearest, labels: Int64[np.ndarray, " r"], num_classes: int) -> 
     said = np.zeros((len(found), num_classes), np.float32)
     for column in found.T:
         said[np.arange(len(found)), labels[column]] += 1
-    return said / max(found.shape[1], 1)
+    shares: Votes = said / max(found.shape[1], 1)
+    return shares
 
 
 def _directions(features: Features) -> Features:
     length = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(length, 1e-12)
+    directions: Features = features / np.maximum(length, 1e-12)
+    return directions

@@ -54,7 +54,7 @@ def label_scores(evidence: Evidence) -> Scores:
         rivals[image] += len(twins) / (1 + len(twins))
     rivals[rows, labels] = 0
     odds = (said[rows, labels] + FLOOR) / (rivals.max(axis=1) + FLOOR)
-    scores = (odds / (1 + odds)).astype(np.float32)
+    scores: Scores = (odds / (1 + odds)).astype(np.float32)
     scores[evidence.blank] = 0
     return scores
 

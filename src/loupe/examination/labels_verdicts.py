@@ -47,7 +47,7 @@ def suspicious(evidence: Evidence, confident: ConfidentLearning) -> Bool[np.ndar
     Where the networks guess another class, confident learning flags it, an equal image has another
     label, or the image is like no class.
     """
-    chosen = (evidence.guesses != evidence.labels) | confident.flagged
+    chosen: Bool[np.ndarray, " n"] = (evidence.guesses != evidence.labels) | confident.flagged
     chosen = chosen | evidence.blank | _is_like_nothing(evidence)
     chosen[list(evidence.twins)] = True
     return chosen

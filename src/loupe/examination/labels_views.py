@@ -67,7 +67,7 @@ def _warped(
 ) -> Images:
     height, width = images.shape[1:3]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
-    matrix[:, 2] += (right, down)
+    matrix[:, 2] += np.array((right, down))
     moved = [
         cv2.warpAffine(
             image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
