@@ -8,47 +8,33 @@ can be told from what the classifier cannot read in the first place.
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 import papers
-from practice_pages import BLACK, BLUE, COLOURED, GREEN, RED, SEED, Scene, choose_digits, draw_digit
-from strokes import Pen
+from practice_pages import BLACK, BLUE, COLOURED, RED, SEED
+from scenes import (
+    PAPERS,
+    Digit,
+    Random,
+    any_ink,
+    coded,
+    drawn_somewhere,
+    inked,
+    paper_of,
+    photo,
+    photo_size,
+    printed_under,
+    shown,
+    taken,
+)
 
-Picture = np.ndarray  # uint8 `[h w 3]` or, with opacity, `[h w 4]`, in OpenCV's order of colours
-Random = np.random.Generator
-
-_PAPERS = ((250, 250, 250), (235, 240, 242), (205, 226, 236), (190, 192, 190))
 _WINDOWS = (
-    (280, 280), (300, 300), (400, 400), (500, 500), (480, 640), (600, 800), (648, 1152), (1592, 1080),
+    (280, 280), (300, 300), (400, 400), (500, 500),
+    (480, 640), (600, 800), (648, 1152), (1592, 1080),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Digit:
-    """A picture of one digit.
-
-    Attributes:
-        picture: what is to be read.
-        label: what it says.
-        cover: the digit's ink alone, as it was drawn.
-    """
-
-    picture: Picture
-    label: str
-    cover: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """A digit on an empty canvas: its own cover, and that of the whole canvas."""
-
-    cover: np.ndarray
-    canvas: np.ndarray
-    box: tuple[int, int, int, int]  # left, top, right, bottom on the canvas
-    label: str
 
 
 def digit(situation: str, number: int, seed: int = SEED) -> Digit:
@@ -57,138 +43,47 @@ def digit(situation: str, number: int, seed: int = SEED) -> Digit:
     return SITUATIONS[situation](generator)
 
 
-def _drawn(
-    generator: Random,
-    size: tuple[int, int],
-    share: tuple[float, float] = (0.3, 0.8),
-    width: tuple[float, float] = (0.035, 0.13),
-    bends: bool = False,
-    margin: float = 0.02,
-) -> Drawn:
-    """Draw a digit somewhere on a canvas, `share` of its shorter side high."""
-    thick = float(np.exp(generator.uniform(*np.log(width))))
-    pen = Pen(
-        thick,
-        "shape" if thick > 0.12 and generator.random() < 0.5 else "drawn",  # thinned ones tear
-        pressure=float(generator.choice([0.0, 0.15, 0.3])),
-        wobble=float(generator.uniform(0, 0.35)),
-    )
-    height = max(10.0, generator.uniform(*share) * min(size))
-    scene = replace(Scene(), pen=pen, bends=bends or generator.random() < 0.08)
-    index, label = choose_digits([1], generator)[0]
-    cover = draw_digit(scene, index, label, height, generator)
-    factor = min(1.0, *(0.96 * side / own for side, own in zip(size, cover.shape, strict=True)))
-    if factor < 1:
-        cover = cv2.resize(cover, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    rooms = [side - own for side, own in zip(size, cover.shape, strict=True)]
-    near = [min(margin * side, room / 2) for side, room in zip(size, rooms, strict=True)]
-    top, left = (
-        round(generator.uniform(edge, room - edge)) for edge, room in zip(near, rooms, strict=True)
-    )
-    canvas = np.zeros(size, np.uint8)
-    canvas[top : top + cover.shape[0], left : left + cover.shape[1]] = cover
-    return Drawn(
-        cover, canvas, (left, top, left + cover.shape[1], top + cover.shape[0]), str(label)
-    )
-
-
-def _size(generator: Random, least: float, most: float) -> tuple[int, int]:
-    """Height and width of a photo: of any of the usual shapes."""
-    longer = np.exp(generator.uniform(np.log(least), np.log(most)))
-    ratio = generator.choice([1.0, 0.75, 0.5625])
-    sides = (round(longer), round(longer * ratio))
-    return sides if generator.random() < 0.5 else sides[::-1]
-
-
-def _paper(size: tuple[int, int], generator: Random, colour: tuple[int, ...] | None = None):
-    colour = _PAPERS[generator.integers(len(_PAPERS))] if colour is None else colour
-    grain = papers.texture(size, generator.uniform(0.003, 0.02), generator)
-    return np.array(colour, np.float32) * generator.uniform(0.75, 1.0) * grain[..., None]
-
-
-def _inked(picture: np.ndarray, cover: np.ndarray, ink: tuple[int, ...], opacity: float = 0.9):
-    share = opacity * cover.astype(np.float32)[..., None] / 255
-    return picture + share * (np.array(ink, np.float32) - picture)
-
-
-def _ink(generator: Random) -> tuple[int, int, int]:
-    return (BLACK, BLACK, BLUE, BLUE, RED, GREEN)[generator.integers(6)]
-
-
-def _taken(picture: np.ndarray, generator: Random, light: float = 1.0) -> Picture:
-    """Take a photo: some light, a lens, a sensor, a file."""
-    size = picture.shape[:2]
-    picture = (
-        picture * papers.gradient(size, light * generator.uniform(0, 0.35), generator)[..., None]
-    )
-    picture *= papers.vignette(size, light * generator.uniform(0, 0.35), generator)[..., None]
-    picture *= generator.uniform(0.85, 1, 3).astype(np.float32)
-    picture = cv2.GaussianBlur(
-        picture, (0, 0), max(0.3, generator.uniform(0.0005, 0.002) * max(size))
-    )
-    picture += generator.uniform(0.5, 5) * generator.standard_normal(picture.shape, np.float32)
-    return _coded(picture, int(generator.choice([95, 85, 70, 50])))
-
-
-def _coded(picture: np.ndarray, quality: int) -> Picture:
-    plain = np.clip(picture, 0, 255).astype(np.uint8)
-    coded = cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
-
-
-def _photo(drawn: Drawn, generator: Random, opacity: tuple[float, float] = (0.7, 0.95)) -> Picture:
-    paper = _paper(drawn.canvas.shape, generator)
-    ink = _inked(paper, drawn.canvas, _ink(generator), generator.uniform(*opacity))
-    return _taken(ink, generator)
-
-
-def _shown(drawn: Drawn, picture: Picture) -> Digit:
-    return Digit(picture, drawn.label, drawn.cover)
-
-
 def _near(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 300, 1600), (0.35, 0.9))
-    return _shown(drawn, _photo(drawn, generator))
+    drawn = drawn_somewhere(generator, photo_size(generator, 300, 1600), (0.35, 0.9))
+    return shown(drawn, photo(drawn, generator))
 
 
 def _far(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 900, 2000), (0.05, 0.15))
-    return _shown(drawn, _photo(drawn, generator))
+    drawn = drawn_somewhere(generator, photo_size(generator, 900, 2000), (0.05, 0.15))
+    return shown(drawn, photo(drawn, generator))
 
 
 def _paint(generator: Random) -> Digit:
     """A drawing program: hard or soft pixels, any brush, any part of the window."""
     size = _WINDOWS[generator.integers(len(_WINDOWS))]
-    drawn = _drawn(generator, size, (0.12, 0.9), (0.012, 0.2))
+    drawn = drawn_somewhere(generator, size, (0.12, 0.9), (0.012, 0.2))
     cover = drawn.canvas if generator.random() < 0.6 else np.where(drawn.canvas > 90, 255, 0)
     ink, paper = ((0, 0, 0), (255, 255, 255))[:: generator.choice([1, -1])]
     if generator.random() < 0.25:
         ink = tuple(generator.integers(0, 256, 3).tolist())
         paper = (0, 0, 0) if sum(ink) > 450 else (255, 255, 255)
-    picture = _inked(np.full((*size, 3), paper, np.float32), cover.astype(np.uint8), ink, 1.0)
+    picture = inked(np.full((*size, 3), paper, np.float32), cover.astype(np.uint8), ink, 1.0)
     if generator.random() < 0.2:  # the window's own frame
         cv2.rectangle(picture, (0, 0), (size[1] - 1, size[0] - 1), (150, 150, 150), 2)
-    coded = (
-        _coded(picture, int(generator.choice([95, 75]))) if generator.random() < 0.3 else picture
-    )
-    return _shown(drawn, np.asarray(coded, np.uint8))
+    saved = coded(picture, int(generator.choice([95, 75]))) if generator.random() < 0.3 else picture
+    return shown(drawn, np.asarray(saved, np.uint8))
 
 
 def _small_canvas(generator: Random) -> Digit:
     side = int(generator.choice([28, 32, 56, 64, 112, 200]))
-    drawn = _drawn(generator, (side * 8, side * 8), (0.4, 0.92), (0.05, 0.2))
+    drawn = drawn_somewhere(generator, (side * 8, side * 8), (0.4, 0.92), (0.05, 0.2))
     small = cv2.resize(drawn.canvas, (side, side), interpolation=cv2.INTER_AREA)
-    return _shown(
+    return shown(
         drawn, np.repeat((small if generator.random() < 0.5 else 255 - small)[..., None], 3, 2)
     )
 
 
 def _chalk(generator: Random) -> Digit:
     """White or yellow chalk, dry, on a board that was wiped before."""
-    size = _size(generator, 300, 1400)
-    drawn = _drawn(generator, size, (0.2, 0.8), (0.05, 0.14))
+    size = photo_size(generator, 300, 1400)
+    drawn = drawn_somewhere(generator, size, (0.2, 0.8), (0.05, 0.14))
     board = ((50, 70, 40), (40, 40, 40), (60, 85, 50), (75, 70, 65))[generator.integers(4)]
-    picture = _paper(size, generator, board)
+    picture = paper_of(size, generator, board)
     clouds = papers.texture((size[0] // 40 + 2, size[1] // 40 + 2), 1.0, generator)
     clouds = cv2.resize(clouds - 1, size[::-1], interpolation=cv2.INTER_CUBIC)
     picture += generator.uniform(0, 14) * np.clip(clouds, -1, 2)[..., None]
@@ -196,114 +91,97 @@ def _chalk(generator: Random) -> Digit:
     dry = np.clip(1.3 - generator.uniform(0.1, 0.5) * (1 + grain), 0.15, 1)
     cover = (drawn.canvas * dry).astype(np.uint8)
     chalk = ((235, 240, 240), (150, 230, 240))[generator.integers(2)]
-    return _shown(drawn, _taken(_inked(picture, cover, chalk, 0.85), generator))
+    return shown(drawn, taken(inked(picture, cover, chalk, 0.85), generator))
 
 
 def _whiteboard(generator: Random) -> Digit:
     """A marker on gloss: a lamp is mirrored, old strokes shine through."""
-    size = _size(generator, 400, 1600)
-    drawn = _drawn(generator, size, (0.2, 0.7), (0.05, 0.12))
-    old = _drawn(generator, size, (0.2, 0.7), (0.05, 0.12)).canvas
-    picture = _inked(_paper(size, generator, (215, 215, 210)), old, (150, 120, 110), 0.06)
-    picture = _inked(picture, drawn.canvas, _ink(generator), generator.uniform(0.75, 0.95))
+    size = photo_size(generator, 400, 1600)
+    drawn = drawn_somewhere(generator, size, (0.2, 0.7), (0.05, 0.12))
+    old = drawn_somewhere(generator, size, (0.2, 0.7), (0.05, 0.12)).canvas
+    picture = inked(paper_of(size, generator, (215, 215, 210)), old, (150, 120, 110), 0.06)
+    picture = inked(picture, drawn.canvas, any_ink(generator), generator.uniform(0.75, 0.95))
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     middle = generator.uniform(0, 1, 2) * size
     radius = generator.uniform(0.05, 0.2) * max(size)
     lamp = np.exp(-(((y - middle[0]) ** 2 + (x - middle[1]) ** 2) / radius**2))
-    return _shown(drawn, _taken(picture + 40 * lamp[..., None], generator))
+    return shown(drawn, taken(picture + 40 * lamp[..., None], generator))
 
 
 def _tight(generator: Random) -> Digit:
     """Cut out so closely that the digit touches the borders."""
-    drawn = _drawn(generator, (500, 500), (0.3, 0.9))
+    drawn = drawn_somewhere(generator, (500, 500), (0.3, 0.9))
     left, top, right, bottom = drawn.box
-    picture = _photo(drawn, generator)
+    picture = photo(drawn, generator)
     room = int(generator.integers(0, 3))
     cut = picture[max(0, top - room) : bottom + room, max(0, left - room) : right + room]
     factor = generator.uniform(40, 400) / max(cut.shape)
     if factor < 1:
         cut = cv2.resize(cut, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return _shown(drawn, np.ascontiguousarray(cut))
+    return shown(drawn, np.ascontiguousarray(cut))
 
 
 def _tiny(generator: Random) -> Digit:
     """A photo that somebody shrank to what the network wants."""
-    drawn = _drawn(generator, (600, 600), (0.45, 0.9), (0.05, 0.14))
+    drawn = drawn_somewhere(generator, (600, 600), (0.45, 0.9), (0.05, 0.14))
     side = int(generator.choice([20, 28, 28, 28, 32, 48, 64]))
-    picture = cv2.resize(_photo(drawn, generator), (side, side), interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(photo(drawn, generator), (side, side), interpolation=cv2.INTER_AREA)
     if generator.random() < 0.3:
         picture = 255 - picture
-    return _shown(drawn, _coded(picture, 90) if generator.random() < 0.5 else picture)
+    return shown(drawn, coded(picture, 90) if generator.random() < 0.5 else picture)
 
 
 def _pale(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 300, 1200), (0.25, 0.8))
-    return _shown(drawn, _photo(drawn, generator, (0.15, 0.35)))
+    drawn = drawn_somewhere(generator, photo_size(generator, 300, 1200), (0.25, 0.8))
+    return shown(drawn, photo(drawn, generator, (0.15, 0.35)))
 
 
 def _blocky(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 60, 400), (0.4, 0.85), (0.06, 0.14))
-    return _shown(drawn, _coded(_photo(drawn, generator), int(generator.integers(8, 25))))
+    drawn = drawn_somewhere(generator, photo_size(generator, 60, 400), (0.4, 0.85), (0.06, 0.14))
+    return shown(drawn, coded(photo(drawn, generator), int(generator.integers(8, 25))))
 
 
 def _coloured(generator: Random) -> Digit:
     """Coloured ink on coloured paper, sometimes with the channels swapped."""
-    size = _size(generator, 200, 1200)
-    drawn = _drawn(generator, size, (0.3, 0.8))
-    paper = _paper(size, generator, COLOURED[generator.integers(len(COLOURED))])
-    picture = _inked(paper, drawn.canvas, (BLUE, RED, BLACK)[generator.integers(3)], 0.9)
-    picture = _taken(picture, generator)
-    return _shown(drawn, picture[..., ::-1].copy() if generator.random() < 0.3 else picture)
-
-
-def _printed(generator: Random, cover: np.ndarray, drawn: Drawn) -> Digit:
-    """Lay printed lines under a digit."""
-    colour = ((60, 60, 60), (200, 150, 110), (150, 150, 210), (160, 160, 160))[
-        generator.integers(4)
-    ]
-    picture = _inked(_paper(cover.shape, generator), cover, colour, generator.uniform(0.3, 0.9))
-    picture = _inked(picture, drawn.canvas, _ink(generator), generator.uniform(0.8, 0.95))
-    if generator.random() < 0.5:
-        picture = _turned(picture, generator.normal(0, 2))
-    return _shown(drawn, _taken(picture, generator))
-
-
-def _turned(picture: np.ndarray, degrees: float) -> np.ndarray:
-    height, width = picture.shape[:2]
-    grown = 1 + 2.2 * abs(np.sin(np.radians(degrees))) * max(1, width / height, height / width) / 2
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, grown)
-    return cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    size = photo_size(generator, 200, 1200)
+    drawn = drawn_somewhere(generator, size, (0.3, 0.8))
+    paper = paper_of(size, generator, COLOURED[generator.integers(len(COLOURED))])
+    picture = inked(paper, drawn.canvas, (BLUE, RED, BLACK)[generator.integers(3)], 0.9)
+    picture = taken(picture, generator)
+    return shown(drawn, picture[..., ::-1].copy() if generator.random() < 0.3 else picture)
 
 
 def _ruled(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 300, 1400), (0.15, 0.6), margin=0.08)
+    drawn = drawn_somewhere(generator, photo_size(generator, 300, 1400), (0.15, 0.6), margin=0.08)
     high = drawn.cover.shape[0]
     line = max(1.0, high * generator.uniform(0.006, 0.025))
     pitch = high * generator.uniform(0.5, 1.9)
-    return _printed(generator, papers.ruled(drawn.canvas.shape, pitch, False, line), drawn)
+    return printed_under(generator, papers.ruled(drawn.canvas.shape, pitch, False, line), drawn)
 
 
 def _squared(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 300, 1400), (0.15, 0.6), (0.05, 0.13), margin=0.08)
+    drawn = drawn_somewhere(
+        generator, photo_size(generator, 300, 1400), (0.15, 0.6), (0.05, 0.13), margin=0.08
+    )
     high = drawn.cover.shape[0]
     line = max(1.0, high * generator.uniform(0.005, 0.02))
     pitch = high * generator.uniform(0.3, 1.3)
-    return _printed(generator, papers.ruled(drawn.canvas.shape, pitch, True, line), drawn)
+    return printed_under(generator, papers.ruled(drawn.canvas.shape, pitch, True, line), drawn)
 
 
 def _boxed(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 150, 1000), (0.3, 0.65), margin=0.15)
+    drawn = drawn_somewhere(generator, photo_size(generator, 150, 1000), (0.3, 0.65), margin=0.15)
     high = drawn.cover.shape[0]
     room = np.round(high * generator.uniform(0.04, 0.25, 4)).astype(int) + 1
     place = np.array(drawn.box) + room * (-1, -1, 1, 1)
     line = high * generator.uniform(0.01, 0.06)
-    return _printed(generator, papers.boxes(drawn.canvas.shape, place[None], line), drawn)
+    return printed_under(generator, papers.boxes(drawn.canvas.shape, place[None], line), drawn)
 
 
 def _cell(generator: Random) -> Digit:
     """A cell cut out of a form: rests of its lines along one or more borders."""
-    size = _size(generator, 50, 250)
-    drawn = _drawn(generator, size, (0.45, 0.75), (0.06, 0.13), margin=0.12)
+    size = photo_size(generator, 50, 250)
+    drawn = drawn_somewhere(generator, size, (0.45, 0.75), (0.06, 0.13), margin=0.12)
     cover = np.zeros(size, np.uint8)
     thick = max(1, round(min(size) * generator.uniform(0.01, 0.04)))
     for side in generator.permutation(4)[: generator.integers(1, 4)]:
@@ -312,17 +190,17 @@ def _cell(generator: Random) -> Digit:
         view = np.ascontiguousarray(np.rot90(cover, side))
         cv2.line(view, (0, away), (view.shape[1], away + lean), 255, thick, cv2.LINE_AA)
         cover = np.ascontiguousarray(np.rot90(view, -side))
-    return _printed(generator, cover, drawn)
+    return printed_under(generator, cover, drawn)
 
 
 def _neighbours(generator: Random) -> Digit:
     """Cut out of a line, with pieces of the digits beside it."""
     size = (400, 360)
-    drawn = _drawn(generator, size, (0.5, 0.8), (0.05, 0.13), margin=0.1)
+    drawn = drawn_somewhere(generator, size, (0.5, 0.8), (0.05, 0.13), margin=0.1)
     left, top, right, bottom = drawn.box
     wide = np.pad(drawn.canvas, ((0, 0), (500, 500)))
     for ahead in (True, False):
-        other = _drawn(generator, size, (0.5, 0.8), (0.05, 0.13)).cover
+        other = drawn_somewhere(generator, size, (0.5, 0.8), (0.05, 0.13)).cover
         gap = int(generator.uniform(0.06, 0.3) * (bottom - top))
         x = 500 + (left - gap - other.shape[1] if ahead else right + gap)
         y = int(np.clip(bottom - other.shape[0], 0, size[0] - other.shape[0]))
@@ -331,46 +209,46 @@ def _neighbours(generator: Random) -> Digit:
     middle = 500 + (left + right) // 2
     start, end = max(0, middle - half), middle + half
     canvas = np.ascontiguousarray(wide[:, start:end])
-    return Digit(_photo(replace(drawn, canvas=canvas), generator), drawn.label, drawn.cover)
+    return Digit(photo(replace(drawn, canvas=canvas), generator), drawn.label, drawn.cover)
 
 
 def _shadowed(generator: Random) -> Digit:
-    size = _size(generator, 400, 1600)
-    drawn = _drawn(generator, size, (0.15, 0.6), margin=0.1)
-    picture = _inked(_paper(size, generator), drawn.canvas, _ink(generator), 0.9)
+    size = photo_size(generator, 400, 1600)
+    drawn = drawn_somewhere(generator, size, (0.15, 0.6), margin=0.1)
+    picture = inked(paper_of(size, generator), drawn.canvas, any_ink(generator), 0.9)
     picture *= papers.shadow(size, generator.uniform(0.2, 0.7), generator)[..., None]
-    return _shown(drawn, _taken(picture, generator))
+    return shown(drawn, taken(picture, generator))
 
 
 def _folded(generator: Random) -> Digit:
-    size = _size(generator, 400, 1600)
-    drawn = _drawn(generator, size, (0.2, 0.7))
-    picture = _inked(_paper(size, generator), drawn.canvas, _ink(generator), 0.9)
+    size = photo_size(generator, 400, 1600)
+    drawn = drawn_somewhere(generator, size, (0.2, 0.7))
+    picture = inked(paper_of(size, generator), drawn.canvas, any_ink(generator), 0.9)
     picture *= papers.crease(size, generator.uniform(0.1, 0.3), generator)[..., None]
-    return _shown(drawn, _taken(picture, generator))
+    return shown(drawn, taken(picture, generator))
 
 
 def _printed_through(generator: Random) -> Digit:
     """The other side of the sheet shows, mirrored and blurred."""
-    size = _size(generator, 400, 1400)
-    drawn = _drawn(generator, size, (0.25, 0.7), (0.05, 0.13))
-    other = cv2.flip(_drawn(generator, size, (0.25, 0.7), (0.05, 0.13)).canvas, 1)
+    size = photo_size(generator, 400, 1400)
+    drawn = drawn_somewhere(generator, size, (0.25, 0.7), (0.05, 0.13))
+    other = cv2.flip(drawn_somewhere(generator, size, (0.25, 0.7), (0.05, 0.13)).canvas, 1)
     other = cv2.GaussianBlur(other, (0, 0), 0.004 * max(size))
-    picture = _inked(_paper(size, generator), other, BLACK, generator.uniform(0.04, 0.13))
-    return _shown(drawn, _taken(_inked(picture, drawn.canvas, _ink(generator), 0.9), generator))
+    picture = inked(paper_of(size, generator), other, BLACK, generator.uniform(0.04, 0.13))
+    return shown(drawn, taken(inked(picture, drawn.canvas, any_ink(generator), 0.9), generator))
 
 
 def _on_table(generator: Random) -> Digit:
     """A sheet on a table that is seen around it."""
-    size = _size(generator, 500, 1600)
+    size = photo_size(generator, 500, 1600)
     sheet = (
         round(size[0] * generator.uniform(0.6, 0.9)),
         round(size[1] * generator.uniform(0.6, 0.9)),
     )
-    drawn = _drawn(generator, sheet, (0.2, 0.65), margin=0.12)
-    paper = _inked(_paper(sheet, generator), drawn.canvas, _ink(generator), 0.9)
+    drawn = drawn_somewhere(generator, sheet, (0.2, 0.65), margin=0.12)
+    paper = inked(paper_of(sheet, generator), drawn.canvas, any_ink(generator), 0.9)
     colour = ((60, 90, 130), (40, 60, 90), (50, 50, 55), (110, 130, 150), (90, 60, 50))
-    table = _paper(size, generator, colour[generator.integers(5)])
+    table = paper_of(size, generator, colour[generator.integers(5)])
     fibres = generator.standard_normal((size[0], max(2, size[1] // 60)), np.float32)
     table *= 1 + generator.uniform(0, 0.1) * cv2.resize(fibres, size[::-1])[..., None]
     shift = [generator.uniform(-0.05, 1.05) * (a - b) for a, b in zip(size, sheet, strict=True)]
@@ -382,37 +260,37 @@ def _on_table(generator: Random) -> Digit:
     moved = cv2.warpAffine(
         paper.astype(np.float32), matrix, size[::-1], borderMode=cv2.BORDER_REPLICATE
     )
-    return _shown(drawn, _taken(table + whole * (moved - table), generator))
+    return shown(drawn, taken(table + whole * (moved - table), generator))
 
 
 def _note(generator: Random) -> Digit:
     """A coloured note, a card or a cut-out on an even ground of another colour."""
-    size = _size(generator, 300, 1200)
+    size = photo_size(generator, 300, 1200)
     side = round(min(size) * generator.uniform(0.5, 0.9))
-    drawn = _drawn(generator, (side, side), (0.35, 0.75), margin=0.08)
-    colours = (*COLOURED, *_PAPERS)
-    note = _paper((side, side), generator, colours[generator.integers(len(colours))])
-    note = _inked(note, drawn.canvas, (BLACK, BLUE)[generator.integers(2)], 0.9)
+    drawn = drawn_somewhere(generator, (side, side), (0.35, 0.75), margin=0.08)
+    colours = (*COLOURED, *PAPERS)
+    note = paper_of((side, side), generator, colours[generator.integers(len(colours))])
+    note = inked(note, drawn.canvas, (BLACK, BLUE)[generator.integers(2)], 0.9)
     ground = ((255, 255, 255), (0, 0, 0), (90, 90, 90), (200, 190, 170))[generator.integers(4)]
     picture = np.full((*size, 3), ground, np.float32)
     top, left = (int(generator.integers(0, s - side + 1)) for s in size)
     picture[top : top + side, left : left + side] = note
-    return _shown(
-        drawn, _coded(picture, 90) if generator.random() < 0.5 else _taken(picture, generator)
+    return shown(
+        drawn, coded(picture, 90) if generator.random() < 0.5 else taken(picture, generator)
     )
 
 
 def _transparent(generator: Random) -> Digit:
     """A drawing without paper: black or white strokes, all else is transparent."""
     size = _WINDOWS[generator.integers(len(_WINDOWS))]
-    drawn = _drawn(generator, size, (0.2, 0.9), (0.02, 0.18))
+    drawn = drawn_somewhere(generator, size, (0.2, 0.9), (0.02, 0.18))
     picture = np.zeros((*size, 4), np.uint8)
     picture[..., 3] = drawn.canvas
     if generator.random() < 0.5:
         ink = ((255, 255, 255), (200, 60, 30), (0, 0, 255))[generator.integers(3)]
         picture[..., :3] = ink if generator.random() < 0.5 else 0
         picture[drawn.canvas > 0, :3] = ink
-    return _shown(drawn, picture)
+    return shown(drawn, picture)
 
 
 def _negative(generator: Random) -> Digit:
@@ -421,13 +299,13 @@ def _negative(generator: Random) -> Digit:
 
 
 def _felt(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 100, 1000), (0.5, 0.95), (0.16, 0.3))
-    return _shown(drawn, _photo(drawn, generator))
+    drawn = drawn_somewhere(generator, photo_size(generator, 100, 1000), (0.5, 0.95), (0.16, 0.3))
+    return shown(drawn, photo(drawn, generator))
 
 
 def _torn(generator: Random) -> Digit:
     """A stroke that stops and goes on: a narrow gap straight through the digit."""
-    drawn = _drawn(generator, _size(generator, 200, 1000), (0.3, 0.85), (0.05, 0.12))
+    drawn = drawn_somewhere(generator, photo_size(generator, 200, 1000), (0.3, 0.85), (0.05, 0.12))
     left, top, right, bottom = drawn.box
     high = bottom - top
     middle = np.array([generator.uniform(left, right), generator.uniform(top, bottom)])
@@ -436,18 +314,18 @@ def _torn(generator: Random) -> Digit:
     ends = [tuple(np.round(middle + sign * along).astype(int).tolist()) for sign in (-1, 1)]
     canvas = drawn.canvas.copy()
     cv2.line(canvas, *ends, 0, max(1, round(high * generator.uniform(0.02, 0.06))), cv2.LINE_AA)
-    return _shown(drawn, _photo(replace(drawn, canvas=canvas), generator))
+    return shown(drawn, photo(replace(drawn, canvas=canvas), generator))
 
 
 def _other_schools(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 200, 1200), (0.3, 0.85), bends=True)
-    return _shown(drawn, _photo(drawn, generator))
+    drawn = drawn_somewhere(generator, photo_size(generator, 200, 1200), (0.3, 0.85), bends=True)
+    return shown(drawn, photo(drawn, generator))
 
 
 def _dirty(generator: Random) -> Digit:
     """Specks, hairs and stains."""
-    size = _size(generator, 300, 1400)
-    drawn = _drawn(generator, size, (0.25, 0.8))
+    size = photo_size(generator, 300, 1400)
+    drawn = drawn_somewhere(generator, size, (0.25, 0.8))
     away = (
         cv2.dilate(drawn.canvas, np.ones((3, 3)), iterations=max(1, round(0.04 * min(size)))) == 0
     )
@@ -463,39 +341,39 @@ def _dirty(generator: Random) -> Digit:
         cv2.polylines(
             dirt, [bends.astype(np.int32)], False, 200, max(1, min(size) // 400), cv2.LINE_AA
         )
-    picture = _inked(
-        _paper(size, generator), dirt * away, (70, 80, 90), generator.uniform(0.3, 0.9)
+    picture = inked(
+        paper_of(size, generator), dirt * away, (70, 80, 90), generator.uniform(0.3, 0.9)
     )
-    return _shown(drawn, _taken(_inked(picture, drawn.canvas, _ink(generator), 0.9), generator))
+    return shown(drawn, taken(inked(picture, drawn.canvas, any_ink(generator), 0.9), generator))
 
 
 def _two_levels(generator: Random) -> Digit:
     """A scan in black and white: speckled, with the scanner's dark border."""
-    size = _size(generator, 150, 1200)
-    drawn = _drawn(generator, size, (0.3, 0.8), (0.05, 0.14), margin=0.1)
-    picture = _inked(_paper(size, generator, (235, 235, 235)), drawn.canvas, BLACK, 0.9)
+    size = photo_size(generator, 150, 1200)
+    drawn = drawn_somewhere(generator, size, (0.3, 0.8), (0.05, 0.14), margin=0.1)
+    picture = inked(paper_of(size, generator, (235, 235, 235)), drawn.canvas, BLACK, 0.9)
     if generator.random() < 0.4:
         picture *= papers.dark_edge(size, 0.9, 0.08 * min(size), generator)[..., None]
     noisy = picture[..., 0] + generator.uniform(5, 45) * generator.standard_normal(size, np.float32)
-    return _shown(drawn, np.repeat(np.where(noisy > 130, 255, 0).astype(np.uint8)[..., None], 3, 2))
+    return shown(drawn, np.repeat(np.where(noisy > 130, 255, 0).astype(np.uint8)[..., None], 3, 2))
 
 
 def _letterboxed(generator: Random) -> Digit:
     """A photo laid on a black, white or grey square."""
-    drawn = _drawn(generator, _size(generator, 200, 800), (0.4, 0.85))
-    picture = _photo(drawn, generator)
+    drawn = drawn_somewhere(generator, photo_size(generator, 200, 800), (0.4, 0.85))
+    picture = photo(drawn, generator)
     height, width = picture.shape[:2]
     side = round(max(height, width) * generator.uniform(1, 1.4))
     top, left = (side - height) // 2, (side - width) // 2
     around = (top, side - height - top, left, side - width - left)
     ground = [int(generator.choice([0, 255, 128]))] * 3
-    return _shown(drawn, cv2.copyMakeBorder(picture, *around, cv2.BORDER_CONSTANT, value=ground))
+    return shown(drawn, cv2.copyMakeBorder(picture, *around, cv2.BORDER_CONSTANT, value=ground))
 
 
 def _blurred(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 80, 1000), (0.4, 0.8), (0.06, 0.14))
+    drawn = drawn_somewhere(generator, photo_size(generator, 80, 1000), (0.4, 0.8), (0.06, 0.14))
     blur = generator.uniform(0.02, 0.05) * drawn.cover.shape[0]
-    return _shown(drawn, cv2.GaussianBlur(_photo(drawn, generator), (0, 0), blur))
+    return shown(drawn, cv2.GaussianBlur(photo(drawn, generator), (0, 0), blur))
 
 
 def _enlarged(generator: Random) -> Digit:
@@ -508,9 +386,9 @@ def _enlarged(generator: Random) -> Digit:
 
 def _finger(generator: Random) -> Digit:
     """A finger or a pen's end in a corner of the picture."""
-    size = _size(generator, 500, 1600)
-    drawn = _drawn(generator, size, (0.2, 0.5), margin=0.25)
-    picture = _inked(_paper(size, generator), drawn.canvas, _ink(generator), 0.9)
+    size = photo_size(generator, 500, 1600)
+    drawn = drawn_somewhere(generator, size, (0.2, 0.5), margin=0.25)
+    picture = inked(paper_of(size, generator), drawn.canvas, any_ink(generator), 0.9)
     cover = np.zeros(size, np.uint8)
     corner = np.array([generator.integers(2) * size[1], generator.integers(2) * size[0]])
     inward = np.sign(np.array(size[::-1]) / 2 - corner) * generator.uniform(0.05, 0.18) * min(size)
@@ -518,12 +396,12 @@ def _finger(generator: Random) -> Digit:
     ends = [tuple(np.round(point).astype(int).tolist()) for point in (start, end)]
     cv2.line(cover, *ends, 255, round(0.1 * min(size)), cv2.LINE_AA)
     colour = ((130, 160, 210), (70, 90, 140), (40, 40, 40))[generator.integers(3)]
-    return _shown(drawn, _taken(_inked(picture, cover, colour, 0.95), generator))
+    return shown(drawn, taken(inked(picture, cover, colour, 0.95), generator))
 
 
 def _huge(generator: Random) -> Digit:
-    drawn = _drawn(generator, _size(generator, 3000, 4200), (0.1, 0.7), (0.02, 0.1))
-    return _shown(drawn, _photo(drawn, generator))
+    drawn = drawn_somewhere(generator, photo_size(generator, 3000, 4200), (0.1, 0.7), (0.02, 0.1))
+    return shown(drawn, photo(drawn, generator))
 
 
 SITUATIONS: dict[str, Callable[[Random], Digit]] = {

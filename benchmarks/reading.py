@@ -1,9 +1,11 @@
 """How well pictures are read: practice pages fault by fault, and a folder of one's own pictures.
 
-    python benchmarks/reading.py [--model FILE] [--pages 100] [--faults shadow box] [--seed 0]
-                                 [--folder FOLDER]
+    python benchmarks/reading.py [--model FILE] [--pages 100] [--faults shadow box] [--digits 30]
+                                 [--seed 0] [--folder FOLDER]
 
-Each fault gets as many pages (`practice_pages`); a folder needs a labels.csv with the columns file,
+Each fault gets as many pages (`practice_pages`), each situation as many pictures of one digit
+(`practice_digits`); the last row of these says how many of the digits are read if nothing is to be
+found, by the very ink that they were drawn with. A folder needs a labels.csv with the columns file,
 kind and label ("|" between lines). "Glyphs" is the share that was read: 1 - edits / glyphs, where
 edits turn what was read into what is written; "refused" are those read as "?". Rows are appended to
 results/reading.jsonl, the last run's table goes to results/reading.md.
@@ -22,10 +24,14 @@ import numpy as np
 
 from loupe.classifier.classifier import Classifier, load
 from loupe.examination.intervals import wilson
+from loupe.framing import Framing
 from loupe.reading.picture import open_picture
 from loupe.reading.reader import read_picture
+from loupe.reading.setting import set_glyph
 from measuring import RESULTS, append
+from practice_digits import SITUATIONS, digit
 from practice_pages import EVERYTHING, FAULTS, SEED, page
+from scenes import Digit
 
 PACKAGED = Path(__file__).parent.parent / "src" / "loupe" / "pretrained" / "mnist.onnx"
 
@@ -57,6 +63,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=PACKAGED)
     parser.add_argument("--pages", type=int, default=100, help="of each fault")
     parser.add_argument("--faults", nargs="*", default=[*FAULTS, EVERYTHING])
+    parser.add_argument("--digits", type=int, default=0, help="of each situation")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--folder", type=Path, help="pictures with labels.csv")
     arguments = parser.parse_args()
@@ -66,6 +73,8 @@ def main() -> None:
         results = read_all(practice(fault, arguments.pages, arguments.seed), classifier)
         table.append(summary(fault, results))
         print(as_line(table[-1]), flush=True)
+    if arguments.digits:
+        table += read_digits(arguments.digits, arguments.seed, classifier)
     if arguments.folder:
         results = read_all(folder_cases(arguments.folder), classifier)
         for kind in ("single", "string"):
@@ -86,6 +95,37 @@ def practice(fault: str, count: int, seed: int) -> Iterator[Case]:
         made = page(fault, number, seed)
         kind = "single" if made.layout == "single" else "string"
         yield f"{fault} {number}", kind, made.text, cv2.cvtColor(made.picture, cv2.COLOR_BGR2RGB)
+
+
+def read_digits(count: int, seed: int, classifier: Classifier) -> list[dict[str, Any]]:
+    """Read single digits, situation by situation, then all, then all by their own ink."""
+    rows, every, by_ink = [], [], []
+    for situation in SITUATIONS:
+        made = [digit(situation, number, seed) for number in range(count)]
+        cases = [
+            (f"{situation} {number}", "single", one.label, open_picture(_in_rgb(one.picture)))
+            for number, one in enumerate(made)
+        ]
+        every += read_all(cases, classifier)
+        rows.append(summary(f"one digit: {situation}", every[-count:]))
+        print(as_line(rows[-1]), flush=True)
+        by_ink += [_read_by_ink(one, classifier) for one in made]
+    rows.append(summary("one digit: all of these", every))
+    rows.append(summary("the same, by their own ink", by_ink))
+    print(as_line(rows[-2]), as_line(rows[-1]), sep="\n", flush=True)
+    return rows
+
+
+def _in_rgb(picture: np.ndarray) -> np.ndarray:
+    has_opacity = picture.shape[2] == 4
+    return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA if has_opacity else cv2.COLOR_BGR2RGB)
+
+
+def _read_by_ink(one: Digit, classifier: Classifier) -> Result:
+    framing = Framing.from_dict(classifier.card.framing)
+    frame = set_glyph(one.cover, framing, classifier.image_shape)
+    read = read_picture(frame, classifier, "frame").text
+    return Result("its own ink", "single", one.label, read, 0.0)
 
 
 def folder_cases(folder: Path) -> Iterator[Case]:

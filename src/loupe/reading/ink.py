@@ -25,7 +25,8 @@ _FIRST_PAPER_SIDE = 100  # at the first look
 _FAINTEST = 0.05  # of the paper's light: ink paler than this is not told from paper
 _NOISY = 0.25  # of the ink's level: noise that reaches it is smoothed first
 _WEAK, _SURE = 0.3, 0.55  # of the ink's level: ink where it hangs together with sure ink; sure ink
-_CORNER = 0.25  # of the width of what is looked for in shadows: so deep are their round corners
+_NEARBY = 0.05  # share of a neighbourhood that is page, to take its colour from
+_CORNER = 0.5  # of the width of what is looked for in shadows: so deep are their round corners
 _SAMPLE = 60_000  # pixels that levels are measured on
 # Of each depth in 255ths, 80 levels to a factor of e.
 _DENSITIES = np.minimum(-80 * np.log(1 - np.arange(256) / 266), 255).astype(np.uint8)
@@ -146,12 +147,20 @@ def shrunk(picture: Image, side: int) -> UInt8[np.ndarray, "rows columns c"]:
 
 
 def _beyond_covered(picture: Image, page: np.ndarray) -> Image:
-    """Cover what is beyond the page with the page's colour."""
+    """Cover what is beyond the page with the page's colour, as it is nearby."""
+    inside = page.astype(np.float32)
+    small = shrunk(picture, max(page.shape)).astype(np.float32)
+    paper = small[page]
+    cover = np.broadcast_to(np.median(paper, axis=0), small.shape).astype(np.float32)
+    for share in (2, 4, 8):  # ever nearer, where the page is as near
+        side = max(3, max(page.shape) // share)
+        weight = cv2.blur(inside, (side, side))[..., np.newaxis]
+        nearby = cv2.blur(small * inside[..., np.newaxis], (side, side)).reshape(small.shape)
+        cover = np.where(weight > _NEARBY, nearby / np.maximum(weight, _NEARBY), cover)
     size = (picture.shape[1], picture.shape[0])
-    inside = cv2.resize(page.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    sample = picture[inside]
-    colour = np.median(sample[:: max(1, len(sample) // 10_000)], axis=0)
-    return np.where(inside[..., np.newaxis], picture, colour.astype(np.uint8))
+    within = cv2.resize(page.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    large = cv2.resize(cover, size, interpolation=cv2.INTER_LINEAR).reshape(picture.shape)
+    return np.where(within[..., np.newaxis], picture, large.astype(np.uint8))
 
 
 def _shade(depth: Depth, width: float) -> np.ndarray | None:

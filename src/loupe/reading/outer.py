@@ -13,7 +13,8 @@ _RECTANGULAR = 0.9  # share of its rectangle that a page fills; an ellipse fills
 _SOLID = 0.6  # share of a page's outline that is paper, not ink
 _SLENDER = 0.2  # of its longer side: a narrower shape is a stroke
 _DRAWN = 0.25  # of the page's distance from the ground: what is as far from the page is drawn on it
-_LEAST_DRAWN = 16  # grey levels
+_LEAST_DRAWN, _LEAST_PIXELS = 16, 4  # grey levels; pixels that make a drawing
+_BESIDE = 0.3  # of what is drawn on a page: as much may lie beside it
 _RIM = 0.02  # of the page's shorter side: left out with the table
 
 
@@ -53,15 +54,19 @@ def _page_within(
         return None
     depth = cv2.distanceTransform(np.pad(page, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     inner = np.asarray(depth > 2 + _RIM * min(sides))
-    # Something must be drawn on it: a rectangle that is full is itself the drawing.
-    return inner if _drawn_on(picture[inner], levels[inner]) >= 4 else None
+    # Something must be drawn on it: a rectangle that is full is itself the drawing. Where more is
+    # drawn beside it, it is a shadow on a page.
+    contrast = float(np.median(levels[inner])) if inner.any() else 0.0
+    least = max(_DRAWN * contrast, _LEAST_DRAWN)
+    drawn = max(_drawn_on(picture[inner], least), int((inner & (apart == 0)).sum()))
+    beside = cv2.dilate(page, np.ones((7, 7), np.uint8)) == 0
+    is_alone = (levels[beside] > least).sum() < max(_BESIDE * drawn, _LEAST_PIXELS)
+    return inner if drawn >= _LEAST_PIXELS and is_alone else None
 
 
-def _drawn_on(pixels: np.ndarray, levels: np.ndarray) -> int:
-    """How many pixels of a page are neither paper nor noise, whatever the ground's colour is."""
+def _drawn_on(pixels: np.ndarray, least: float) -> int:
+    """How many pixels of a page are far from its paper, whatever the ground's colour is."""
     if not len(pixels):
         return 0
     paper = np.median(pixels, axis=0).astype(np.int16)
-    distance = np.abs(pixels.astype(np.int16) - paper).max(axis=1)
-    least = max(_DRAWN * float(np.median(levels)), _LEAST_DRAWN)
-    return int((distance > least).sum())
+    return int((np.abs(pixels.astype(np.int16) - paper).max(axis=1) > least).sum())

@@ -34,6 +34,8 @@ _WIDER = 1.6  # with a piece that came loose
 
 # Doubt that must be outweighed: one glyph is likelier than two, above all on its own.
 _MORE = 0.6  # for each glyph more
+_COLUMN = 1.8  # times its width: as high as glyphs above each other are together
+_DOUBTFUL = 0.7  # pieces with less doubt are glyphs of their own: a column
 _ALONE_MORE = 2.0  # for a glyph that stands alone and is no wider than one
 _HARDLY = 2.5  # doubt about what a cut leaves: there was nothing to cut
 _MOST_DOUBT = 4.0  # about one glyph of many
@@ -215,20 +217,13 @@ def _pieced(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     ways = [((joined(cluster),), tuple(cluster)) for cluster in clusters]
     taken: set[int] = set()
     whole = []
-    for cluster, way, best in zip(clusters, ways, _best(ways, weigh), strict=True):
-        if best == 0:
+    for (way, cluster), (as_one, as_several) in zip(ways, weigh(ways), strict=True):
+        width, height = way[0].box[2:]
+        is_column = len(cluster) > 2 and height > _COLUMN * width and as_several < _DOUBTFUL
+        if as_one < as_several + _MORE * (len(cluster) - 1) and not is_column:
             taken |= {id(piece) for piece in cluster}
-            whole.append(way[0][0])
+            whole.append(way[0])
     return [group for group in groups if id(group) not in taken] + whole
-
-
-def _best(ways: Ways, weigh: Weigh, more: float = _MORE) -> list[int]:
-    """The place of the best way of each list, if each glyph more is so much less likely."""
-    costs = [
-        [doubt + more * (len(way) - 1) for way, doubt in zip(own, doubts, strict=True)]
-        for own, doubts in zip(ways, weigh(ways), strict=True)
-    ]
-    return [int(np.argmin(own)) for own in costs]
 
 
 def _clusters_of(groups: Sequence[Crop], reach: float) -> list[list[Crop]]:
@@ -268,10 +263,10 @@ def _stacked(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     ways = [((joined([groups[i], groups[j]]),), (groups[i], groups[j])) for i, j in pairs]
     used: set[int] = set()
     together = []
-    for (i, j), way, best in zip(pairs, ways, _best(ways, weigh), strict=True):
-        if best == 0 and not used & {i, j}:
+    for (i, j), (way, _), (as_one, as_two) in zip(pairs, ways, weigh(ways), strict=True):
+        if as_one < as_two + _MORE and not used & {i, j}:
             used |= {i, j}
-            together.append(way[0][0])
+            together.append(way[0])
     return [group for i, group in enumerate(groups) if i not in used] + together
 
 
@@ -283,9 +278,11 @@ def _whole(pieces: list[Crop], groups: list[Crop], weigh: Weigh) -> list[Crop]:
     is_torn = min(map(_size, pieces)) < _PIECE * _size(whole)
     clusters = _clusters_of(pieces, _TORN * _size(whole))
     is_near = len(clusters) == 1 and len(clusters[0]) == len(pieces)
-    if not is_torn or not is_near or whole.box[2] > _WIDER * whole.box[3]:
+    is_column = len(pieces) > 2 and whole.box[3] > _COLUMN * whole.box[2]
+    if not is_torn or not is_near or is_column or whole.box[2] > _WIDER * whole.box[3]:
         return groups
-    return [whole] if _best([((whole,), tuple(groups))], weigh) == [0] else groups
+    ((as_one, as_several),) = weigh([((whole,), tuple(groups))])
+    return [whole] if as_one < as_several and as_several > _DOUBTFUL else groups
 
 
 def _is_narrow(group: Crop) -> bool:

@@ -11,7 +11,9 @@ _SPAN = 0.97  # of the picture's side: as far as a ruled line reaches
 _STEEPEST = 0.3  # of its length: what a ruled line rises; steeper ones are strokes
 _BENT = 0.03  # of its length: how far its middle lies beside it at most
 _VOTES = 1500  # places where ink is that vote for a line
-_MOST_LINES = 60  # in each direction
+_MOST_LINES = 40  # in each direction
+_TINY = 64  # pixels: lines may cover much of a smaller picture
+_FULL = 0.35  # share of a picture that lines and flat strokes do not cover
 _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse has 0.785
 _HOLLOW = 0.5  # a box has less ink than this share of what it encloses
 _INSIDE = 0.2  # of the box's side: something in it must be as large, or it is no box
@@ -61,6 +63,8 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
     runs = cv2.morphologyEx(
         thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
     )
+    if min(height, width) > _TINY and np.asarray(runs).mean() > _FULL:
+        return lines  # a texture
     rows, columns, heights = _segments(np.asarray(runs))
     for _ in range(_MOST_LINES):
         if not _reaches_across(np.unique(columns), width):
