@@ -122,6 +122,14 @@ def _write(found: "loupe.LabelExamination", out: Path) -> dict[str, Path]:
     return {"page": page, "fixes": fixes, "ranking": out / FOUND}
 
 
+def _use(found: "loupe.LabelExamination") -> str:
+    """Say what to do with the fixes file."""
+    if not found.fixes:
+        return "nothing proposed"
+    verb = "evaluate RUN --with-fixed-test" if found.split == "test" else "train DATA"
+    return f"{len(found.fixes):,} proposed: edit it, then use it with loupe {verb} --fixes"
+
+
 def _print(
     found: "loupe.LabelExamination", written: dict[str, Path], out: Path, screen: Screen
 ) -> None:
@@ -147,8 +155,6 @@ def _print(
     screen.say(
         "",
         f"page     {written['page']}",
-        f"fixes    {written['fixes']}  ({len(found.fixes)} proposed: edit it, then use it with "
-        f"{'loupe evaluate RUN --with-fixed-test' if found.split == 'test' else 'loupe train DATA'}"
-        " --fixes)",
+        f"fixes    {written['fixes']}  ({_use(found)})",
         f"ranking  {written['ranking']}",
     )

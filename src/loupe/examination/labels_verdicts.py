@@ -152,7 +152,7 @@ def _reason(evidence: Evidence, index: int, names: Sequence[str]) -> str:
         most = int(votes.argmax())
         said = f"{round(number * votes[most])} of its {number} nearest are {quoted(names[most])}"
         if most != label:
-            said += f", {round(number * votes[label])} {quoted(names[label])}"
+            said += f", {round(number * votes[label]) or 'none'} {quoted(names[label])}"
         parts.append(said)
     if evidence.outlier[index] > UNLIKE:
         parts.append(f"{evidence.outlier[index]:.1f} times as far from its class as others go")

@@ -8,7 +8,7 @@ from loupe.examination.labels_evidence import Evidence
 from loupe.examination.wording import counted, percent, quoted
 
 MOST_PAIRS, MOST_THIN = 5, 3
-SHOWN = 8
+SHOWN = 7  # examples: a row of them fits beside the advice
 LEAST = 3  # images: fewer prove nothing
 UNLIKE = 1.0  # outlier distance from which on an image is far from others of its class
 

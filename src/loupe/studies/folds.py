@@ -99,9 +99,12 @@ def train_folds(
     )
     runs = []
     for fold in range(count):
-        watching = watch_fold(fold) if watch_fold else contextlib.nullcontext()
-        with watching as watch:
-            runs.append(_trained(pool, fold_of, fold, recipe, place / f"fold_{fold + 1}", watch))
+        run = _trained_before(pool, fold_of, fold, place / f"fold_{fold + 1}")
+        if run is None:
+            watching = watch_fold(fold) if watch_fold else contextlib.nullcontext()
+            with watching as watch:
+                run = _trained(pool, fold_of, fold, recipe, place / f"fold_{fold + 1}", watch)
+        runs.append(run)
     return Folds(pool, fold_of, tuple(run.classifier for run in runs))
 
 
@@ -172,20 +175,34 @@ def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
             )
 
 
-def _trained(
-    pool: Dataset, fold_of: FoldOf, fold: int, recipe: Recipe, folder: Path, watch: Watch | None
-) -> Run:
-    """Train a fold's network, go on with it where it was stopped, or take it as it is."""
+def _without(pool: Dataset, fold_of: FoldOf, fold: int) -> Dataset:
+    """The images with one fold as the test split, which training does not look at."""
     split = np.where(fold_of == fold, TEST, TRAIN).astype(np.uint8)
-    dataset = replace(pool, split=split, name=f"{pool.name}-fold-{fold + 1}", notes=())
+    return replace(pool, split=split, name=f"{pool.name}-fold-{fold + 1}", notes=())
+
+
+def _trained_before(pool: Dataset, fold_of: FoldOf, fold: int, folder: Path) -> Run | None:
+    """A fold's finished run, if there is one.
+
+    Raises:
+        RunError: the folder holds a fold of other data.
+    """
     if not (folder / RECIPE_FILE).exists():
-        return train(dataset, recipe, out=folder, watch=watch)
+        return None
     run = open_run(folder)
-    if run.environment["data"]["fingerprint"] != dataset.fingerprint:
+    if run.environment["data"]["fingerprint"] != _without(pool, fold_of, fold).fingerprint:
         raise RunError(
             f"{folder} holds a fold of other data. Move the folder {folder.parent} away, and its "
             "folds are trained again."
         )
-    if run.is_finished and not run.environment.get("interrupted"):
-        return run
-    return resume(folder, dataset, watch=watch)
+    return run if run.is_finished and not run.environment.get("interrupted") else None
+
+
+def _trained(
+    pool: Dataset, fold_of: FoldOf, fold: int, recipe: Recipe, folder: Path, watch: Watch | None
+) -> Run:
+    """Train a fold's network, or go on with it where it was stopped."""
+    dataset = _without(pool, fold_of, fold)
+    if (folder / RECIPE_FILE).exists():
+        return resume(folder, dataset, watch=watch)
+    return train(dataset, recipe, out=folder, watch=watch)
