@@ -1,6 +1,8 @@
 """What `LoupeClassifier` takes, gives, keeps and refuses."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,28 @@ def test_it_is_pickled_as_plain_values_and_a_model_file(fitted, digits):
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict_proba(digits[0]), fitted.predict_proba(digits[0]))
     assert not hasattr(clone(again), "model_")
+
+
+WITHOUT_TORCH = """
+import importlib.abc, pickle, sys
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in {"torch", "onnx", "safetensors"}:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+sys.meta_path.insert(0, Refuse())
+import numpy as np
+classifier = pickle.load(open("classifier.pickle", "rb"))
+print(classifier.predict(np.load("rows.npy")).tolist())
+"""
+
+
+@pytest.mark.slow
+def test_what_was_learned_predicts_without_torch(fitted, digits, tmp_path):
+    (tmp_path / "classifier.pickle").write_bytes(pickle.dumps(fitted))
+    np.save(tmp_path / "rows.npy", digits[0][:5])
+    command = [sys.executable, "-c", WITHOUT_TORCH]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == str(fitted.predict(digits[0][:5]).tolist())
 
 
 def test_a_damaged_pickle_is_refused(fitted):

@@ -1,5 +1,9 @@
 """Spaces: what may vary, and what is refused before anything is trained."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +78,17 @@ def test_parts_are_put_in_the_place_of_words(width, suffix, drop):
     network = filled("{w}C3{s}{d}-{more}-16N", {"{w}": width, "{s}": suffix, "{d}": drop,
                      "{more}": "{w}C3"})  # fmt: skip
     assert network == f"{width}C3{suffix}{drop}-{width}C3-16N"
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "tuning.md"
+
+
+def test_the_page_shows_a_space_that_is_one_and_names_all_others():
+    text = PAGE.read_text(encoding="utf-8")
+    shown = re.search(r"```toml\n(.*?)```", text, re.S)[1]
+    space = space_of({"name": "page", **tomllib.loads(shown)})
+    assert set(space.parts) == {"width", "norm", "deeper", "units", "drop"}
+    assert all(f"| `{name}` |" in text for name in SPACES)
 
 
 def test_a_space_is_read_from_a_file(tmp_path):

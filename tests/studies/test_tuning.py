@@ -292,9 +292,9 @@ def started(folder: Path, trials: int, epochs: int = 2) -> subprocess.Popen[str]
 @pytest.mark.slow
 def test_two_processes_work_on_one_study(tmp_path):
     processes = [started(tmp_path, trials=6) for _ in range(2)]
-    said = [process.communicate(timeout=300)[0].split() for process in processes]
+    said = [process.communicate(timeout=300)[0].splitlines() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    numbers = [int(number) for each in said for number in each[::2]]
+    numbers = [int(line.split()[0]) for lines in said for line in lines]
     assert len(numbers) == len(set(numbers)) == 12
     result = json.loads((tmp_path / "study" / "result.json").read_text())
     assert len({json.dumps(trial["chosen"]) for trial in result["trials"]}) > 8
