@@ -32,7 +32,6 @@ from loupe.runs.run import MODEL_FILE, Run
 
 TEMPERATURE = 2.0  # softens both sides; benchmarks/NOTES.md
 LEAST = 1e-7  # probability that is still told from 0
-LARGEST_BLEND = 0.5  # of another image: the label stays that of the image itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,40 +40,29 @@ class Teacher:
 
     Attributes:
         classifier: the model.
-        blends: whether images are blended by twos before both sides see them: of the images that it
-            was trained on as they are, a teacher is too sure to tell anything.
+        known: its soft labels of the training images as they are, `[n k]`; None where each view of
+            an image is another one and is shown to it anew.
     """
 
     classifier: Classifier
-    blends: bool
+    known: Tensor | None = None
 
-    def lesson(self, inputs: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """Give what is learnt in one step: inputs, and the teacher's soft labels of them, `[n k]`.
+    def on(self, device: torch.device) -> "Teacher":
+        """The same teacher, with what it has said on a device."""
+        return self if self.known is None else replace(self, known=self.known.to(device))
+
+    def soft_labels(self, inputs: Tensor, chosen: Tensor) -> Tensor:
+        """What the teacher says of a batch, softened, `[n k]`.
 
         Args:
-            inputs: what the network is given, in 0..1: `[n c h w]`, or rows `[n d]`.
-            seed: of the blending.
+            inputs: what the network is given, `[n c h w]` in 0..1; unused where all is known.
+            chosen: positions of the images among the training images.
         """
-        if self.blends:
-            inputs = blended(inputs, seed)
-        height, width, channels = self.classifier.image_shape
-        images = inputs.float().reshape(-1, channels, height, width)
-        pixels = images.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        if self.known is not None:
+            return self.known.index_select(0, chosen)
+        pixels = inputs.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         given = self.classifier.predict(pixels.contiguous().cpu().numpy())
-        return inputs, softened(torch.from_numpy(given)).to(inputs.device)
-
-
-def blended(inputs: Tensor, seed: int) -> Tensor:
-    """Blend each image of a batch with another one of it; more than half stays its own.
-
-    Zhang et al. (2018), "mixup", arXiv:1710.09412, as Beyer et al. use it: the teacher labels what
-    comes out, whatever it looks like.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    own = 1 - LARGEST_BLEND * torch.rand(len(inputs), generator=generator)
-    own = own.view(-1, *[1] * (inputs.ndim - 1)).to(inputs)
-    others = inputs[torch.randperm(len(inputs), generator=generator).to(inputs.device)]
-    return own * inputs + (1 - own) * others
+        return softened(torch.from_numpy(given)).to(inputs.device)
 
 
 def softened(probabilities: Tensor) -> Tensor:
@@ -119,7 +107,10 @@ def teacher_of(
     _refuse_other_data(classifier, whole)
     _refuse_untaught(recipe)
     _refuse_leaks(classifier, whole, dataset, recipe)
-    return Teacher(classifier, blends=recipe.augmentation == Augmentation())
+    if recipe.augmentation != Augmentation():
+        return Teacher(classifier)
+    given = torch.from_numpy(classifier.predict(dataset.train.images))
+    return Teacher(classifier, softened(given))
 
 
 def model_file(given: Run | str | os.PathLike[str]) -> Path:

@@ -104,10 +104,7 @@ def _step_all(member: Member, job: Job, taken: int) -> None:
         logits = _backward_stack(member, job, inputs, labels)
         member.logits[:, taken : taken + job.batch_size] = logits
     else:
-        targets = None
-        if job.teacher:
-            seed = seed_of(job.recipe, member.index, f"lesson {member.step}")
-            inputs, targets = job.teacher.lesson(inputs, seed)
+        targets = job.teacher.soft_labels(inputs, chosen) if job.teacher else None
         logits = _backward(member, job, inputs, labels, targets)
         member.logits[taken : taken + job.batch_size] = logits
     factor = rate_factor(job.recipe, member.step, job.num_steps)
@@ -132,28 +129,25 @@ def _step_blocks(member: Member, job: Job, taken: int) -> int:
     steps = range(member.step, member.step + count)
     places = [slice(taken + turn * size, taken + (turn + 1) * size) for turn in range(count)]
     factors = [rate_factor(job.recipe, step, job.num_steps) for step in steps]
+    chosen = [member.order[..., place] for place in places]
+    labels = [job.training.labels.index_select(0, c.flatten()).view(c.shape) for c in chosen]
+    targets = [each == job.positives for each in labels]
     seen = []  # by all networks
     if not job.drawn_apart:
-        seen = [
-            _inputs(job, member, member.order[place], step)
-            for place, step in zip(places, steps, strict=True)
-        ]
+        taken_now = zip(chosen, steps, strict=True)
+        seen = [_inputs(job, member, each, step).flatten(1) for each, step in taken_now]
     for block in member.blocks:
-        weights = None if all_weights is None else all_weights[block.networks]
-        for turn, (place, step, factor) in enumerate(zip(places, steps, factors, strict=True)):
-            chosen = member.order[..., place]
+        own = block.networks
+        weights = None if all_weights is None else all_weights[own]
+        for turn, step in enumerate(steps):
             if job.drawn_apart:
-                chosen = chosen[block.networks]
-                inputs = _inputs(job, member, chosen, step)
+                inputs = _inputs(job, member, chosen[turn][own], step).flatten(2)
             else:
                 inputs = seen[turn]
-            labels = job.training.labels.index_select(0, chosen.flatten()).view(chosen.shape)
-            targets = labels == job.positives[block.networks]
-            inputs = inputs.flatten(chosen.ndim)
-            logits = stack_gradients(block.dense, inputs, targets, smoothing, weights)
-            member.logits[block.networks, place] = logits
+            logits = stack_gradients(block.dense, inputs, targets[turn][own], smoothing, weights)
+            member.logits[own, places[turn]] = logits
             for optimizer in block.optimizers:
-                optimizer.step(factor)
+                optimizer.step(factors[turn])
     return count
 
 

@@ -90,7 +90,7 @@ def prepare(
         checkpoint_seconds,
         tuple(problems),
         tuple(panel.to(compute.device) for panel in base),
-        teacher,
+        teacher.on(compute.device) if teacher else None,
     )
     for other in range(1, min(len(recipe.networks), recipe.members)):
         new_member(job, other)
