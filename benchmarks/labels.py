@@ -212,6 +212,10 @@ def table() -> str:
             "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             *(_ranking_line(row) for row in sorted(found["ranking"], key=_order)),
             "",
+        ]
+        if not found["accuracy"]:
+            continue
+        parts += [
             "| flipped | test accuracy (n=10,000), %: as flipped | proposals dropped | corrected "
             "| labels as they were |",
             "|---|--:|--:|--:|--:|",

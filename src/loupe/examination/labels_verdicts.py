@@ -17,8 +17,8 @@ from loupe.examination.wording import percent, quoted
 GUESSES = 3
 MAJORITY = 0.5  # of what networks and neighbours say
 TWO_CLASSES = 0.25  # a label that still has this much of it is not ruled out
-# Of what is under all three limits, 96 to 99 % are wrong where a tenth of the labels was flipped
-# (MNIST, Fashion-MNIST to any class), 45 to 90 % where one in a hundred was.
+# Of what is under all three limits, 97 to 99 % are wrong where a tenth of the labels was flipped to
+# any class (Fashion-MNIST, MNIST), 45 % on Fashion-MNIST where one in a hundred was.
 SURELY_WRONG = 0.05
 UNLIKE = 1.0  # outlier distance from which on an image is unlike its class
 SHOWN = 8  # nearest training images of a suspect that are named
