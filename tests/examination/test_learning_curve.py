@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_a_single_repeat_and_faultless_trainings_give_figures_all_the_same():
     faultless = LearningCurve("made up", "fast", trained, Path("runs"))
     assert faultless.saving(2).value == 0
     assert faultless.answer == "hardly"
+
+
+def test_it_is_said_where_the_network_and_not_the_data_is_the_limit():
+    curve = simulated(0.1, 0.001, 0.5)
+    assert not curve.underfits  # not measured
+    trained = [replace(run, own_error=0.09) for run in curve.trained]
+    short = LearningCurve("made up", "fast", tuple(trained), Path("runs"))
+    assert short.underfits
+    assert "Train longer, or a larger network" in " ".join(short.sentences)
+    fitted = tuple(replace(run, own_error=0.01) for run in curve.trained)
+    assert not LearningCurve("made up", "fast", fitted, Path("runs")).underfits
 
 
 def test_a_curve_is_plain_json_and_shows_itself_in_a_notebook():

@@ -58,6 +58,7 @@ def test_each_size_is_trained_as_often_as_asked_on_the_same_validation_images(cu
         assert sum(counts["validation"]) == 60 == len(trained.wrong)
         assert sum(counts["test"]) == 0
         assert run.recipe.seed == trained.repeat
+        assert 0 <= trained.own_error < 0.66  # chance is two thirds
 
 
 def test_it_goes_on_where_it_was(curve, tiny_dataset):

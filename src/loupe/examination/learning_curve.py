@@ -7,6 +7,7 @@ repeats of one size. What it cannot know is whether the law goes on: a forecast 
 images of the same kind, trained on with as many steps.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ from loupe.examination.intervals import RESAMPLES, SEED, resample
 from loupe.examination.power_law import PowerLaws, fit_power_laws
 from loupe.examination.wording import counted, percent
 
+UNDERFITS = 0.7  # of the error on new images, as in `loupe.examination.curves`
 RELEVANT = 0.05  # of the mistakes: who gathers twice the data for less than a twentieth?
 
 Answer = Literal["yes", "hardly", "unclear"]
@@ -36,6 +38,7 @@ class Trained:
         wrong: whether it reads each validation image wrongly.
         seconds: of training.
         run: its folder.
+        own_error: share of its own training images that it reads wrongly; nan where not measured.
     """
 
     num_images: int
@@ -43,6 +46,7 @@ class Trained:
     wrong: Bool[np.ndarray, " n"] = field(repr=False)
     seconds: float
     run: Path
+    own_error: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -138,10 +142,22 @@ class LearningCurve:
             return "yes"
         return "hardly" if saving.high < RELEVANT else "unclear"
 
+    @property
+    def own_error(self) -> float:
+        """Mean share of their own training images that the largest trainings read wrongly."""
+        own = [run.own_error for run in self.trained if run.num_images == self.num_images]
+        return sum(own) / len(own)
+
+    @property
+    def underfits(self) -> bool:
+        """Whether with all the data nearly as many of the training images are read wrongly."""
+        return self.own_error > UNDERFITS * self.points[-1].error > 0
+
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """The answer, the forecasts, and what they rest on, in words."""
-        return (self._answer_in_words(), *self._forecasts(), self._floor(), self._caveat())
+        said = (*self._forecasts(), self._underfit(), self._floor(), self._caveat())
+        return (self._answer_in_words(), *filter(None, said))
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain values, as `loupe learn-curve --json` prints it."""
@@ -175,6 +191,8 @@ class LearningCurve:
                 {**asdict(each), "saving": asdict(self.saving(each.num_images / self.num_images))}
                 for each in self.expected(twice, four)
             ],
+            "own_error": None if math.isnan(self.own_error) else self.own_error,
+            "underfits": self.underfits,
             "answer": self.answer,
             "sentences": list(self.sentences),
             "folder": str(self.folder),
@@ -243,6 +261,15 @@ class LearningCurve:
             f"{percent(twice.high)}), and with {four.num_images:,} images {percent(four.error)} "
             f"({percent(four.low)} to {percent(four.high)})."
         ]
+
+    def _underfit(self) -> str:
+        if not self.underfits:
+            return ""
+        return (
+            f"Of its own training images it reads {percent(self.own_error)} wrongly, nearly as "
+            "many: it is the network or the length of its training that limits it, not the data. "
+            "Train longer, or a larger network, before asking again."
+        )
 
     def _floor(self) -> str:
         floor, exponent = _ends(self.laws.floor), _ends(self.laws.exponent)

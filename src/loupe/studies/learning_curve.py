@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from loupe.arrays import Labels
+from loupe.classifier.classifier import Classifier
 from loupe.data.dataset import TRAIN, VALIDATION, Dataset, require_dataset
 from loupe.data.split import hold_out_validation
 from loupe.errors import DataError, RecipeError
@@ -27,6 +28,7 @@ from loupe.studies.ladder import share_held_out
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 REPEATS = 2
+OWN_IMAGES = 2_000  # training images that each network reads again, to see whether it under-fits
 
 Order = Int64[np.ndarray, " n"]
 
@@ -161,9 +163,16 @@ def _trained(
         watching = watch_run(title, recipe.members)  # type: ignore[assignment]
     with watching as watch:
         run = trained_once(_part(divided, chosen), recipe, place, watch)
-    guesses = best_guesses(run.classifier.predict(validation.images))
-    wrong = np.asarray(guesses != validation.labels)
-    return Trained(size, repeat, wrong, run.environment["seconds"]["training"], run.folder)
+    wrong = _wrong(run.classifier, validation)
+    own = divided.train.select(chosen[:OWN_IMAGES])  # the order is a stratified sample
+    seconds = run.environment["seconds"]["training"]
+    own_error = float(_wrong(run.classifier, own).mean())
+    return Trained(size, repeat, wrong, seconds, run.folder, own_error)
+
+
+def _wrong(classifier: Classifier, dataset: Dataset) -> Bool[np.ndarray, " n"]:
+    """Whether each image is read wrongly."""
+    return np.asarray(best_guesses(classifier.predict(dataset.images)) != dataset.labels)
 
 
 def _part(divided: Dataset, chosen: Order) -> Dataset:
