@@ -13,12 +13,10 @@ from loupe.data.split import hold_out_validation
 from loupe.errors import DataError, ModelError, RecipeError, RunError
 from loupe.recipes.named import settled
 from loupe.training.distillation import (
-    TEMPERATURE,
     Teacher,
     same_model,
     soft_loss,
     soft_slope,
-    softened,
     teacher_of,
 )
 
@@ -46,16 +44,9 @@ def test_the_slope_is_that_of_the_loss():
 
 def test_the_loss_is_least_where_the_network_says_what_its_teacher_says():
     probabilities = torch.tensor([[0.7, 0.2, 0.1]])
-    loss = soft_loss(probabilities.log(), softened(probabilities))
+    loss = soft_loss(probabilities.log(), probabilities)
     for other in ([0.6, 0.3, 0.1], [0.98, 0.01, 0.01]):
-        assert soft_loss(torch.tensor([other]).log(), softened(probabilities)) > loss
-
-
-def test_what_is_softened_is_a_root_and_sums_to_1():
-    soft = softened(torch.tensor([[0.9, 0.1, 0.0]]))
-    torch.testing.assert_close(soft.sum(1), torch.ones(1))
-    assert float(soft[0, 0] / soft[0, 1]) == pytest.approx(9 ** (1 / TEMPERATURE), rel=1e-4)
-    assert float(soft[0, 2]) < 0.001
+        assert soft_loss(torch.tensor([other]).log(), probabilities) > loss
 
 
 def test_a_pupil_comes_nearer_to_its_teacher_than_a_network_that_learns_the_labels(
@@ -80,7 +71,7 @@ def test_a_view_that_is_varied_is_shown_to_the_teacher(committee, tiny_dataset):
     images = dataset.train.images[:20]
     inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     said = teacher.soft_labels(inputs, torch.arange(20))
-    expected = softened(torch.from_numpy(committee.classifier.predict(images)))
+    expected = torch.from_numpy(committee.classifier.predict(images))
     torch.testing.assert_close(said, expected)
     still = teacher_of(committee.folder, tiny_dataset, *ready(tiny_dataset, loupe.recipe(MLP)))
     torch.testing.assert_close(still.soft_labels(inputs, torch.arange(20)), expected)
@@ -139,5 +130,4 @@ def test_soft_labels_of_certainty_are_the_labels():
     labels = torch.tensor([0, 2])
     logits = torch.tensor([[2.0, 0.0, 1.0], [0.5, 0.0, 0.1]])
     hard = functional.one_hot(labels, 3).float()
-    expected = functional.cross_entropy(logits / TEMPERATURE, labels) * TEMPERATURE**2
-    torch.testing.assert_close(soft_loss(logits, hard), expected)
+    torch.testing.assert_close(soft_loss(logits, hard), functional.cross_entropy(logits, labels))

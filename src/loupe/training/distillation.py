@@ -1,11 +1,11 @@
 """Distillation: a small network learns the probabilities of a trained model, not the labels alone.
 
 Hinton, Vinyals and Dean (2015), "Distilling the knowledge in a neural network", arXiv:1503.02531:
-what a committee holds to be likely besides its first guess tells more than the label does. Both
-sides are softened by the same temperature, and the loss is multiplied by its square, so that the
-gradient keeps its size (their section 2.1). As in Beyer et al. (2022), "Knowledge distillation: a
-good teacher is patient and consistent", arXiv:2106.05237, the teacher sees the very view of an
-image that the network learns from, and labels play no part.
+what a committee holds to be likely besides its first guess tells more than the label does. As in
+Beyer et al. (2022), "Knowledge distillation: a good teacher is patient and consistent",
+arXiv:2106.05237, the teacher sees the very view of an image that the network learns from, and
+labels play no part. Its probabilities are learnt as its file gives them, calibrated: softening both
+sides by a temperature of 2 or 4 gained nothing or lost (benchmarks/NOTES.md).
 
 The teacher is a model file, run by ONNX Runtime: whatever made it, and wherever.
 """
@@ -30,9 +30,6 @@ from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.recipe import Recipe
 from loupe.runs.run import MODEL_FILE, Run
 
-TEMPERATURE = 2.0  # softens both sides; benchmarks/NOTES.md
-LEAST = 1e-7  # probability that is still told from 0
-
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
@@ -40,8 +37,8 @@ class Teacher:
 
     Attributes:
         classifier: the model.
-        known: its soft labels of the training images as they are, `[n k]`; None where each view of
-            an image is another one and is shown to it anew.
+        known: its probabilities of the training images as they are, `[n k]`; None where each view
+            of an image is another one and is shown to it anew.
     """
 
     classifier: Classifier
@@ -52,7 +49,7 @@ class Teacher:
         return self if self.known is None else replace(self, known=self.known.to(device))
 
     def soft_labels(self, inputs: Tensor, chosen: Tensor) -> Tensor:
-        """What the teacher says of a batch, softened, `[n k]`.
+        """What the teacher says of a batch: probabilities, `[n k]`.
 
         Args:
             inputs: what the network is given, `[n c h w]` in 0..1; unused where all is known.
@@ -62,28 +59,17 @@ class Teacher:
             return self.known.index_select(0, chosen)
         pixels = inputs.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         given = self.classifier.predict(pixels.contiguous().cpu().numpy())
-        return softened(torch.from_numpy(given)).to(inputs.device)
-
-
-def softened(probabilities: Tensor) -> Tensor:
-    """Probabilities at the temperature of distillation: their root, scaled to sum to 1 again.
-
-    Example:
-        >>> softened(torch.tensor([[0.99, 0.01]])).round(decimals=2).tolist()
-        [[0.9100000262260437, 0.09000000357627869]]
-    """
-    return (probabilities.clamp(min=LEAST).log() / TEMPERATURE).softmax(1)
+        return torch.from_numpy(given).to(inputs.device)
 
 
 def soft_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy between softened logits and soft labels, times the squared temperature."""
-    return functional.cross_entropy(logits / TEMPERATURE, targets) * TEMPERATURE**2
+    """Mean cross-entropy between a network's probabilities and soft labels."""
+    return functional.cross_entropy(logits, targets)
 
 
 def soft_slope(logits: Tensor, targets: Tensor) -> Tensor:
     """The slope of `soft_loss` along the logits."""
-    slope = (logits / TEMPERATURE).softmax(1).sub_(targets)
-    return slope.mul_(TEMPERATURE / len(targets))
+    return logits.softmax(1).sub_(targets).div_(len(targets))
 
 
 def teacher_of(
@@ -109,8 +95,7 @@ def teacher_of(
     _refuse_leaks(classifier, whole, dataset, recipe)
     if recipe.augmentation != Augmentation():
         return Teacher(classifier)
-    given = torch.from_numpy(classifier.predict(dataset.train.images))
-    return Teacher(classifier, softened(given))
+    return Teacher(classifier, torch.from_numpy(classifier.predict(dataset.train.images)))
 
 
 def model_file(given: Run | str | os.PathLike[str]) -> Path:
