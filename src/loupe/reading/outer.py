@@ -13,7 +13,7 @@ _RECTANGULAR = 0.9  # share of its rectangle that a page fills; an ellipse fills
 _SOLID = 0.6  # share of a page's outline that is paper, not ink
 _SLENDER = 0.2  # of its longer side: a narrower shape is a stroke
 _DRAWN = 0.25  # of the page's distance from the ground: what is as far from the page is drawn on it
-_LEAST_DRAWN, _LEAST_PIXELS = 16, 4  # grey levels; pixels that make a drawing
+_LEAST_DRAWN, _LEAST_PIXELS = 16.0, 4  # grey levels; pixels that make a drawing
 _BESIDE = 0.3  # of what is drawn on a page: as much may lie beside it
 _RIM = 0.02  # of the page's shorter side: left out with the table
 
