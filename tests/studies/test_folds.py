@@ -75,6 +75,14 @@ def test_test_images_take_no_part(tiny_dataset):
     assert not len(pool.test) and not len(pool.validation)
 
 
+def test_generated_images_are_dealt_into_no_fold(tiny_dataset):
+    generated = (np.arange(300) < 40) & (tiny_dataset.split == 0)
+    marked = replace(tiny_dataset, generated=generated)
+    pool = learning_images(marked)
+    assert len(pool) == len(tiny_dataset.train) - 40
+    assert not pool.has_generated
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, tiny_dataset):
     folder = tmp_path_factory.mktemp("folds")

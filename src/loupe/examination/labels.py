@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 
 from loupe.data.dataset import Dataset, Split
 from loupe.data.finding import Finding, Severity
-from loupe.data.fixes import DROP, Fix, portable_source
+from loupe.data.fixes import Fix, portable_source
 from loupe.examination.labels_evidence import Evidence
 from loupe.examination.wording import counted
 
@@ -262,6 +262,3 @@ def _as_dict(suspect: Suspect) -> dict[str, Any]:
     content["nearest"] = [beside.source for beside in suspect.nearest]
     content["twins"] = [beside.source for beside in suspect.twins]
     return content
-
-
-__all__ = ["DROP", "VERDICTS", "Beside", "LabelExamination", "Suspect", "Verdict", "Want"]

@@ -78,8 +78,8 @@ def examine(
         >>> quick = loupe.recipe("logistic", epochs=2)
         >>> kept = tempfile.mkdtemp()
         >>> found = loupe.examine(loupe.read("digits"), folds=2, recipe=quick, folder=kept)
-        >>> len(found), found.findings[0].check
-        (1438, 'label suspect')
+        >>> len(found), found.ranked(limit=1)[0]["rank"]
+        (1438, 1)
     """
     require_cleanlab()
     run = None if isinstance(what, Dataset) else what if isinstance(what, Run) else open_run(what)

@@ -109,9 +109,12 @@ def train_folds(
 
 
 def learning_images(dataset: Dataset) -> Dataset:
-    """Give the training and validation images as one training split."""
-    pool = dataset.select(np.flatnonzero(dataset.split != TEST))
-    return replace(pool, split=np.full(len(pool), TRAIN, np.uint8))
+    """Give the training and validation images as one training split, without generated ones."""
+    real = dataset.split != TEST
+    if dataset.generated is not None:  # nothing may be measured on them, and folds are
+        real = real & ~dataset.generated
+    pool = dataset.select(np.flatnonzero(real))
+    return replace(pool, split=np.full(len(pool), TRAIN, np.uint8), generated=None)
 
 
 def deal(dataset: Dataset, count: int, seed: int) -> FoldOf:
