@@ -44,7 +44,8 @@ class Journal:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.folder, self.space = folder, space
-        path, lock = folder / JOURNAL_FILE, _Lock(folder / LOCKS / "journal")
+        path = folder / JOURNAL_FILE
+        lock: Any = _Lock(folder / LOCKS / "journal")  # Optuna's own class is not needed for it
         _drop_half_line(path, lock)
         backend = JournalFileBackend(str(path), lock)
         with locked(folder / LOCKS / "study"):
