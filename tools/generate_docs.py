@@ -44,6 +44,7 @@ VERBS = (
     "stress",
     "report",
     "export",
+    "generate",
     "recipes",
     "runs",
 )
