@@ -59,6 +59,10 @@ def test_the_answer_follows_from_what_twice_the_data_would_save(law, answer):
 def test_a_single_repeat_and_faultless_trainings_give_figures_all_the_same():
     curve = simulated(0.02, 0.1, 0.5, repeats=1)
     assert curve.expected(16_000)[0].low < curve.expected(16_000)[0].high
+    # What the law leaves of one repeat is chance too: bumps widen the interval.
+    smooth = simulated(0.02, 0.1, 0.5, repeats=1, noise=0.0).saving(2)
+    bumpy = simulated(0.02, 0.1, 0.5, repeats=1, noise=0.2).saving(2)
+    assert bumpy.high - bumpy.low > 1.3 * (smooth.high - smooth.low)
     right = np.zeros(500, bool)
     trained = tuple(Trained(size, 0, right, 1.0, Path("runs")) for size in SIZES)
     faultless = LearningCurve("made up", "fast", trained, Path("runs"))

@@ -3,8 +3,9 @@
 The uncertainty has two sources, and the bootstrap draws from both: the validation images (drawn
 again with replacement, the same ones for every size, because every size was measured on the same
 images), and chance in training (which images a subset has, and the seed), as it shows between
-repeats of one size. What it cannot know is whether the law goes on: a forecast holds for more
-images of the same kind, trained on with as many steps.
+repeats of one size, or, where there are none, in what the law leaves. What it cannot know is
+whether the law goes on: a forecast holds for more images of the same kind, trained on with as many
+steps.
 """
 
 import math
@@ -19,7 +20,7 @@ from jaxtyping import Bool, Float64
 
 from loupe.examination.display import sentences_html, table_html
 from loupe.examination.intervals import RESAMPLES, SEED, resample
-from loupe.examination.power_law import PowerLaws, fit_power_laws
+from loupe.examination.power_law import FEWEST_SIZES, PowerLaws, fit_power_laws
 from loupe.examination.wording import counted, percent
 
 UNDERFITS = 0.7  # of the error on new images, as in `loupe.examination.curves`
@@ -207,14 +208,24 @@ class LearningCurve:
 
     @cached_property
     def _noise(self) -> float:
-        """Standard deviation of the logarithm of an error between repeats, all sizes together."""
-        logs = np.log([max(run.wrong.mean(), 0.5 / len(run.wrong)) for run in self.trained])
+        """Standard deviation of the logarithm of an error between repeats, all sizes together.
+
+        Of single repeats, what the law leaves: its three unknowns are taken from the degrees of
+        freedom, of which one is left at least.
+        """
+        least = 0.5 / self.num_validation
+        logs = np.log([max(run.wrong.mean(), least) for run in self.trained])
         squares, freedom = 0.0, 0
         for size in self.sizes:
             same = logs[[run.num_images == size for run in self.trained]]
             squares += float(((same - same.mean()) ** 2).sum())
             freedom += len(same) - 1
-        return (squares / freedom) ** 0.5 if freedom else 0.0
+        if not freedom:
+            errors = np.maximum(self._errors, least)
+            law = fit_power_laws(self.sizes, errors[None], errors)
+            squares = float((np.log(errors / law.errors(self.sizes)[0]) ** 2).sum())
+            freedom = max(1, len(errors) - FEWEST_SIZES)
+        return math.sqrt(squares / freedom)
 
     @cached_property
     def _variances(self) -> Float64[np.ndarray, " p"]:
