@@ -66,3 +66,12 @@ def test_calibration_is_drawn_before_and_after_the_temperature(make_run: MakeRun
     found = evaluation.certainty.calibration
     assert f"{100 * found.before:.2f}" in words_of(html)
     assert f"{100 * found.after:.2f}" in words_of(html)
+
+
+def test_promises_that_harder_images_break_are_named(make_run: MakeRun) -> None:
+    easy, hard = simulate(num_images=900, wrong=0.02, seed=1), simulate(num_images=900, wrong=0.3)
+    for measured, is_broken in ((hard, True), (simulate(num_images=900, wrong=0.02), False)):
+        evaluation = sure(measured, easy)
+        words = words_of(certainty(make_run(evaluation), evaluation).html)
+        assert ("The promise of 90" in words) == is_broken
+        assert ("cover less than that here" in words) == is_broken

@@ -129,6 +129,7 @@ def _notes(found: Certainty, evaluation: Evaluation) -> list[str]:
             else "Its surest guess among them is wrong: all images are left to a person."
         )
         notes.append(f"{wanted(rule.wanted)} cannot be promised: {because}. {seen}")
+    notes += _broken(found, evaluation)
     if found.grouped:
         notes.append(
             "The validation images come in groups, such as writers, and those of a group are "
@@ -141,6 +142,26 @@ def _notes(found: Certainty, evaluation: Evaluation) -> list[str]:
         )
     if evaluation.split == "train":
         notes.append("These are training images, which the model knows: the shares right flatter.")
+    return notes
+
+
+def _broken(found: Certainty, evaluation: Evaluation) -> list[str]:
+    """Say what the evaluated images do not keep, beyond chance: they are not like the others."""
+    broken = [
+        wanted(row.rule.wanted)
+        for row in found.abstention
+        if row.rule.promised and row.answered and row.high < row.rule.wanted
+    ]
+    uncovered = [wanted(row.level) for row in found.sets if row.high < row.level]
+    notes = []
+    because = (
+        f"these {SPLITS[evaluation.split]} images are harder than the validation images that the "
+        "thresholds come from, and new ones may be too"
+    )
+    if broken:
+        notes.append(f"The promise of {listed(broken)} is not kept here: {because}.")
+    if uncovered:
+        notes.append(f"The sets at {listed(uncovered)} cover less than that here: {because}.")
     return notes
 
 
