@@ -114,7 +114,7 @@ def test_test_labels_are_ranked_by_networks_that_learnt_from_training_only(
 
 
 def test_the_page_shows_every_verdict_and_loads_nothing(found, tmp_path):
-    path = write_examine_page(found, tmp_path / "page.html")
+    path = loupe.write_page(found, tmp_path / "page.html")
     content = path.read_text(encoding="utf-8")
     assert "<b>blob" not in content and "&lt;b&gt;blob" in content
     for verdict, number in found.counts.items():

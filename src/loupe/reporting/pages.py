@@ -7,10 +7,12 @@ from typing import Any
 
 from loupe.errors import LoupeError
 from loupe.examination.comparison import Comparison
+from loupe.examination.labels import LabelExamination
 from loupe.examination.ladder import Ladder
 from loupe.examination.learning_curve import LearningCurve
 from loupe.examination.stress import StressTest
 from loupe.reporting.compare_page import write_compare_page
+from loupe.reporting.examine_page import write_examine_page
 from loupe.reporting.ladder_page import write_ladder_page
 from loupe.reporting.learning_page import write_learning_page
 from loupe.reporting.stress_page import write_stress_page
@@ -20,6 +22,7 @@ from loupe.studies.search import Search
 # What has a page of its own. Reports of runs are `loupe.reporting.report.write_report`'s.
 PAGES: dict[type, Callable[[Any, Path], Path]] = {
     Comparison: write_compare_page,
+    LabelExamination: write_examine_page,
     Ladder: write_ladder_page,
     LearningCurve: write_learning_page,
     Search: write_tune_page,
