@@ -18,7 +18,7 @@ from loupe.recipes.recipe import Recipe
 from loupe.training.dense import BF16_MULTIPLY_ADDS, DenseNet, Layer
 from loupe.training.optimizers import Optimizer, make_optimizers
 
-BLOCK_PARAMETERS = 1_200_000  # 16 bytes each: weight, gradient, its mean and its mean square
+BLOCK_PARAMETERS = 1_600_000  # 16 bytes each: weight, gradient, its mean and its mean square
 
 
 @dataclass(frozen=True)

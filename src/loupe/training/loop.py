@@ -31,6 +31,10 @@ from loupe.training.scores import NO_SCORES, scores, validate, validate_panel
 
 EMA_INTERVAL = 5  # steps between two updates of the averaged weights: each costs 5 % of a step
 
+# Steps of one block of binary networks before the next one's turn: what is fetched into the cache
+# is used as often.
+BLOCK_STEPS = 25
+
 
 def train_member(
     job: Job, index: int, checkpoint: Path, watch: Watch, stop: Callable[[], bool]
@@ -120,9 +124,11 @@ def _step_blocks(member: Member, job: Job, taken: int) -> int:
     They end where the average of weights is due, or the round or the epoch ends.
     """
     size, smoothing, all_weights = job.batch_size, job.recipe.label_smoothing, job.loss_weights
+    until_due = BLOCK_STEPS
+    if member.average is not None:
+        until_due = 1 if member.step < EMA_INTERVAL else EMA_INTERVAL - member.step % EMA_INTERVAL
     count = min(
-        1 if member.average and member.step < EMA_INTERVAL else EMA_INTERVAL,
-        EMA_INTERVAL - member.step % EMA_INTERVAL,
+        until_due,
         (member.order.shape[-1] - taken) // size,
         job.steps_per_epoch - member.step % job.steps_per_epoch,
     )
