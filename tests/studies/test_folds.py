@@ -1,3 +1,5 @@
+import contextlib
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -109,6 +111,23 @@ def test_folds_that_are_there_are_taken_and_missing_ones_trained(trained, tiny_d
     images = tiny_dataset.test.images
     for old, new in zip(folds.classifiers, again.classifiers, strict=True):
         assert np.array_equal(old.predict(images), new.predict(images))
+
+
+def test_ctrl_c_ends_all_folds_and_the_next_call_goes_on(tiny_dataset, tmp_path):
+    quick = recipe("logistic", epochs=3)
+
+    @contextlib.contextmanager
+    def interrupting(fold):
+        yield lambda progress: progress.step == 2 and signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_folds(tiny_dataset, quick, 2, tmp_path, watch_fold=interrupting)
+    assert len(list(tmp_path.glob("*/fold_*"))) == 1
+    folds = train_folds(tiny_dataset, quick, 2, tmp_path)
+    undisturbed = train_folds(tiny_dataset, quick, 2, tmp_path / "again")
+    images = tiny_dataset.test.images
+    for one, other in zip(folds.classifiers, undisturbed.classifiers, strict=True):
+        assert np.array_equal(one.predict(images), other.predict(images))
 
 
 def test_other_labels_are_other_folds(trained, tiny_dataset):

@@ -1,6 +1,7 @@
 """`loupe examine`: who is wrong, the model or the label."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -59,14 +60,18 @@ def examine(
         require_ledger()
     reading = {} if fixes is None else {"fixes": fixes}
     dataset = read_again(opened, data, screen, instead="--data", **reading)
-    found = loupe.examine(
-        opened,
-        dataset=dataset,
-        folds=folds,
-        recipe=recipe,
-        split=split,
-        watch_fold=_watching_folds(screen, folds, recipe),
-    )
+    try:
+        found = loupe.examine(
+            opened,
+            dataset=dataset,
+            folds=folds,
+            recipe=recipe,
+            split=split,
+            watch_fold=_watching_folds(screen, folds, recipe),
+        )
+    except KeyboardInterrupt:
+        print("Interrupted. The same command goes on where it was.", file=sys.stderr)
+        raise
     written = _write(found, out)
     _print(found, written, out, screen)
     screen.emit({**found.to_dict(limit=RANKED), "written": {k: str(v) for k, v in written.items()}})

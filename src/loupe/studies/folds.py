@@ -84,6 +84,7 @@ def train_folds(
     Raises:
         DataError: too few images for so many folds.
         RunError: a fold's folder holds something else.
+        KeyboardInterrupt: Ctrl-C ended a fold's training; the next call goes on with it.
     """
     pool = learning_images(dataset)
     # The hardest images are where wrong labels gather: no fold learns those twice. Measured on
@@ -104,6 +105,8 @@ def train_folds(
             watching = watch_fold(fold) if watch_fold else contextlib.nullcontext()
             with watching as watch:
                 run = _trained(pool, fold_of, fold, recipe, place / f"fold_{fold + 1}", watch)
+        if run.environment.get("interrupted"):  # Ctrl-C ends a training early; here, everything
+            raise KeyboardInterrupt
         runs.append(run)
     return Folds(pool, fold_of, tuple(run.classifier for run in runs))
 
