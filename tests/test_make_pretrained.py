@@ -1,6 +1,7 @@
 """What the shipped readers are made of, and how reading is counted; nothing is trained here."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import make_pretrained
 import no_digits
 import pen_digits
+import school_hands
 
 import reading
+from loupe.classifier.pretrained import pretrained
 from loupe.data.dataset import TRAIN, VALIDATION, Dataset, Rows
 from loupe.framing import Framing, measure_framing, stroke_widths
+from loupe.reading.setting import set_glyph
+from strokes import Pen, draw
 
 
 def plotted(label: int, thickness: int = 24) -> np.ndarray:
@@ -48,6 +53,43 @@ def test_a_pen_digit_is_a_frame_like_the_training_images(digits, framing):
     assert np.mean((widths > 0.7 * low) & (widths < 1.4 * high)) > 0.9
 
 
+@pytest.mark.parametrize("damage", [damage for _, damage in pen_digits.DAMAGES])
+def test_each_damage_changes_a_digit_and_leaves_most_of_it(damage):
+    cover = cv2.resize(plotted(5), (140, 140), interpolation=cv2.INTER_CUBIC)
+    generator = np.random.default_rng(1)
+    damaged = [damage(cover, generator) for _ in range(20)]
+    assert all(image.dtype == np.uint8 and image.ndim == 2 for image in damaged)
+    assert any(not np.array_equal(image, cover) for image in damaged)
+    shares = [image.mean() / cover.mean() for image in damaged]  # whatever the size
+    assert 0.5 < np.median(shares) < 1.5
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_the_ways_that_schools_teach_are_read_by_the_reader_that_ships(label):
+    generator = np.random.default_rng(100 + label)
+    reader = pretrained("mnist")
+    framing = Framing.from_dict(reader.card.framing)
+    hands = [school_hands.school_digit(label, generator) for _ in range(20)]
+    points = np.concatenate([line for hand in hands for line in hand.lines])
+    assert points.min() > 2 and points.max() < 26  # the pen has room
+    covers = [draw(hand, Pen(float(generator.uniform(1, 4))), 5.0, generator) for hand in hands]
+    frames = np.stack([set_glyph(cover, framing, (28, 28, 1)) for cover in covers])
+    assert np.mean(reader.predict(frames).argmax(1) == label) >= 0.95
+
+
+def test_a_hand_repeats_with_its_seed():
+    first, again = (school_hands.school_digit(7, np.random.default_rng(3)) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first.lines, again.lines, strict=True))
+    assert np.array_equal(first.distance, again.distance)
+
+
+def test_the_date_in_the_card_can_be_set(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert make_pretrained.date_of_source() == "1970-01-02T00:00:00+00:00"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert make_pretrained.date_of_source() == ""
+
+
 @pytest.mark.parametrize("make", [make for _, make in no_digits.NO_DIGITS])
 def test_each_kind_of_no_digit_is_a_frame_and_repeats_with_its_seed(digits, framing, make):
     first, again = (
@@ -70,6 +112,25 @@ def test_the_others_are_one_class_more_and_only_learnt_from(digits):
     assert len(learnt.train) == 40 + 7 + 5 and len(learnt.validation) == 10
     assert not len(learnt.test)  # test images are not even there
     assert learnt.train.counts()[-1] == 5 and learnt.validation.counts()[-1] == 0
+
+
+@pytest.mark.slow
+def test_two_makings_are_one_file(digits, monkeypatch):
+    """Not only the weights: the date is given, and everything else is of the data and the seed."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    labels, split = np.arange(60) % 10, np.full(60, TRAIN, np.uint8)
+    split[40:] = VALIDATION
+    data = Dataset(
+        "plotted", digits[..., None], labels, split, tuple("0123456789"), Rows("plotted", 60)
+    )
+    recipe = replace(make_pretrained.DIGITS, epochs=2, batch_size=32)
+    files = []
+    for _ in range(2):
+        pens, written = make_pretrained.pen_digits(data.train, 1, 0)
+        others = make_pretrained.no_digits(data.train, 50, 0)
+        content = make_pretrained.make(data, pens, written, others, recipe)
+        files.append(make_pretrained.settle_threshold(content, [(data.validation.images, 0.1)]))
+    assert files[0] == files[1]
 
 
 def test_noise_blanks_and_letters_are_measured_on_what_was_not_learnt_from():

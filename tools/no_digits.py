@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from pen_digits import SCALE, SHAPE, any_pen, frame_of
+from school_hands import school_digit
 
 from loupe.framing import Framing
 from loupe.reading.setting import set_glyph
@@ -16,12 +17,13 @@ FONTS = (
     cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )  # fmt: skip
-LETTERS = "AEHKMNPRWXdefkmnvwx"
+LETTERS = "AEFHKMNPRWXdefhkmnprvwx"
 # Somebody's hand makes a digit of these now and then; they are measured, but not learnt from.
-OTHER_LETTERS = "CFGJLQTUVYacghjprtuy"
+OTHER_LETTERS = "CGJLQTUVYacgjtuy"
 # Everybody's hand does so of the rest: l I O o Z z S s B b D i q
 SIGNS = "#%*=+~{}^<@"
 DIGITS_SIDE = 140  # pixels that everything is drawn on
+PAIR_SCALE = 4.0  # pixels to one of MNIST's
 
 Make = Callable[[np.ndarray, Framing, np.random.Generator], np.ndarray]
 
@@ -151,24 +153,42 @@ def _speckle(digits: np.ndarray, framing: Framing, generator: np.random.Generato
 
 
 def _pair(digits: np.ndarray, framing: Framing, generator: np.random.Generator) -> np.ndarray:
-    """Two or three digits side by side, or one above the other, as one glyph."""
-    count = 2 if generator.random() < 0.8 else 3
+    """Two or three digits side by side that touch or nearly do, or one on another, as one glyph."""
+    count, pen = 2 if generator.random() < 0.85 else 3, any_pen(generator)
+    taught = generator.random() < 0.5
     parts = []
     for image in digits[generator.integers(0, len(digits), count)]:
-        columns = np.flatnonzero(image.any(0))
-        rows = np.flatnonzero(image.any(1))
-        parts.append(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-    height = max(part.shape[0] for part in parts)
-    parts = [
-        cv2.copyMakeBorder(part, height - part.shape[0], 0, 0, int(generator.integers(0, 4)), 0)
-        for part in parts
-    ]
-    cover = np.hstack(parts)
-    if generator.random() < 0.15:
-        width = max(part.shape[1] for part in parts)
-        cover = np.vstack([cv2.copyMakeBorder(p, 0, 1, 0, width - p.shape[1], 0) for p in parts])
-    cover = cv2.resize(np.ascontiguousarray(cover), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    return set_glyph(cover, framing, SHAPE)
+        if taught:
+            hand = school_digit(int(generator.integers(10)), generator)
+            part = draw(hand, pen, PAIR_SCALE, generator)
+        else:
+            side = round(image.shape[0] * PAIR_SCALE)
+            part = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+        rows, columns = (np.flatnonzero((part > 60).any(axis=axis)) for axis in (1, 0))
+        if len(rows):
+            parts.append(part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    cover = parts[0]
+    for part in parts[1:]:
+        cover = _beside(cover, part, generator)
+    if generator.random() < 0.1:
+        cover = _beside(parts[0].T, parts[-1].T, generator).T
+    cover = np.pad(np.ascontiguousarray(cover), 12)
+    return frame_of(cover, framing, generator) if taught else set_glyph(cover, framing, SHAPE)
+
+
+def _beside(left: np.ndarray, right: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Lay one cover to the right of another, a little into it or a little away from it."""
+    gap = max(round(generator.uniform(-3, 2.5) * PAIR_SCALE), -right.shape[1] // 2)
+    drop = round(generator.normal(0, 1) * PAIR_SCALE)
+    height = max(left.shape[0], right.shape[0] + abs(drop))
+    start = left.shape[1] + gap
+    result = np.zeros((height + abs(drop), max(left.shape[1], start + right.shape[1])), np.uint8)
+    top = max(0, -drop)
+    result[top : top + left.shape[0], : left.shape[1]] = left
+    part = result[top + drop : top + drop + right.shape[0], max(0, start) :]
+    part = part[:, : right.shape[1]]
+    np.maximum(part, right[:, : part.shape[1]], out=part)
+    return result
 
 
 def _puzzle(digits: np.ndarray, framing: Framing, generator: np.random.Generator) -> np.ndarray:
@@ -195,11 +215,11 @@ def _puzzle(digits: np.ndarray, framing: Framing, generator: np.random.Generator
 
 
 NO_DIGITS: tuple[tuple[float, Make], ...] = (
-    (0.30, _letter),
-    (0.15, _scribble),
-    (0.18, _blot),
-    (0.10, _noisy),
+    (0.27, _letter),
+    (0.14, _scribble),
+    (0.17, _blot),
+    (0.08, _noisy),
     (0.04, _speckle),
-    (0.13, _pair),
-    (0.10, _puzzle),
+    (0.21, _pair),
+    (0.09, _puzzle),
 )

@@ -1,4 +1,4 @@
-"""Training images for the reader that ships: MNIST digits as pens, photos and crops leave them."""
+"""Training images for the reader that ships: digits as pens, photos and crops leave them."""
 
 import sys
 from pathlib import Path
@@ -8,12 +8,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
+from school_hands import school_digit
+
 from loupe.framing import Framing
 from loupe.reading.setting import set_glyph
 from practice_pages import other_school
 from strokes import Pen, Strokes, draw, trace
 
 SHAPE = (28, 28, 1)
+SCHOOL = 0.12  # of the digits are written as schools teach them, the others traced from MNIST
 SCALE = 5.0  # pixels to one of MNIST's: a hairline of 0.2 is one pixel
 
 
@@ -28,9 +31,12 @@ def pen_digit(
         framing: of MNIST.
         generator: of all that is drawn by chance.
     """
-    strokes = trace(image)
-    if label in (0, 1, 7) and generator.random() < (0.3, 0.5, 0, 0, 0, 0, 0, 0.4)[label]:
-        strokes = other_school(strokes, label, generator)
+    if generator.random() < SCHOOL:
+        strokes = school_digit(label, generator)
+    else:
+        strokes = trace(image)
+        if label in (0, 1, 7) and generator.random() < (0.3, 0.5, 0, 0, 0, 0, 0, 0.4)[label]:
+            strokes = other_school(strokes, label, generator)
     cover = draw(_stretched(strokes, generator), any_pen(generator), SCALE, generator)
     return frame_of(cover, framing, generator)
 
@@ -73,19 +79,49 @@ def _stretched(strokes: Strokes, generator: np.random.Generator) -> Strokes:
 
 
 def _dried(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Take ink away in flecks, as a dry pen or a low threshold does."""
+    """Take ink away in flecks, as a dry pen or a low threshold does, or make it paler there."""
     cells = int(generator.integers(12, 60))
     flecks = generator.standard_normal((cells, cells), np.float32)
     flecks = cv2.resize(flecks, cover.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.where(flecks > generator.uniform(1.2, 2.2), 0, cover).astype(np.uint8)
+    left = generator.choice([0.0, 0.0, 0.4])
+    return np.where(flecks > generator.uniform(1.2, 2.2), left * cover, cover).astype(np.uint8)
+
+
+def _uneven(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Let the ink be strong here and weak there, with grain: greys are kept when glyphs are set."""
+    cells = int(generator.integers(2, 6))
+    field = generator.uniform(generator.uniform(0.3, 0.9), 1, (cells, cells)).astype(np.float32)
+    field = cv2.resize(field, cover.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    grain = 1 + generator.uniform(0, 0.25) * generator.standard_normal(cover.shape, np.float32)
+    return np.clip(cover * field * grain, 0, 255).astype(np.uint8)
+
+
+def _crossed_out(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Take a line of ink away: where a ruled line, a crease or a scratch was."""
+    result = cover.copy()
+    rows, columns = np.nonzero(cover)
+    if not len(rows):
+        return cover
+    left, top, right, bottom = columns.min(), rows.min(), columns.max(), rows.max()
+    thickness = max(1, round(generator.uniform(0.01, 0.05) * (bottom - top)))
+    y, x = int(generator.uniform(top, bottom)), int(generator.uniform(left, right))
+    if generator.random() < 0.75:
+        ends = (0, y), (cover.shape[1], y + int(generator.normal(0, 3)))
+    else:
+        ends = (x, 0), (x + int(generator.normal(0, 3)), cover.shape[0])
+    cv2.line(result, *ends, 0, thickness)
+    return result
 
 
 def _coarse(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Take the picture with few pixels, noisy, and find the ink again."""
-    side = int(generator.integers(20, 60))
+    """Take the picture with few pixels, noisy or not, and find the ink again, soft or in steps."""
+    side = round(float(np.exp(generator.uniform(np.log(12), np.log(60)))))
     small = cv2.resize(cover, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
-    small = small * generator.uniform(0.7, 1.5) + generator.normal(0, 14, small.shape)
+    if generator.random() < 0.7:
+        small = small * generator.uniform(0.7, 1.5) + generator.normal(0, 14, small.shape)
     small[small < 60] = 0
+    if generator.random() < 0.3:
+        small[small > 0] = 255
     small = np.clip(small, 0, 255).astype(np.uint8)
     return small if (small > 127).sum() > 8 else cover
 
@@ -106,7 +142,7 @@ def _soiled(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         return cover
     box = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
     thickness = int(generator.integers(1, max(2, side // 40)))
-    kind = generator.integers(4)
+    kind = generator.integers(5)
     if kind == 0:  # a dot
         at = generator.uniform(box[:2] - 6, box[2:] + 6).astype(int).tolist()
         cv2.circle(result, at, thickness + 1, 255, -1, cv2.LINE_AA)
@@ -115,6 +151,15 @@ def _soiled(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         start, end = np.sort(generator.uniform(box[0] - 8, box[2] + 8, 2)).astype(int).tolist()
         end = min(end, start + int(0.5 * (box[2] - box[0]) + 10))
         cv2.line(result, (start, y), (end, y), 255, thickness, cv2.LINE_AA)
+    elif kind == 4:  # a piece of the side of a box, or of a line above or below
+        upright = generator.random() < 0.5
+        across, along = (0, 1) if upright else (1, 0)
+        gap = generator.uniform(-0.02, 0.12) * side
+        at = box[across] - gap if generator.random() < 0.5 else box[across + 2] + gap
+        start, end = np.sort(generator.uniform(box[along] - 6, box[along + 2] + 6, 2))
+        ends = [[at, start], [at, end]] if upright else [[start, at], [end, at]]
+        points = [np.array(e).astype(int).tolist() for e in ends]
+        cv2.line(result, points[0], points[1], 255, thickness, cv2.LINE_AA)
     elif kind == 2:  # the end of a neighbour's stroke
         x = int(box[0] - 2 if generator.random() < 0.5 else box[2] + 2)
         y = int(generator.uniform(box[1], box[3]))
@@ -131,16 +176,22 @@ def _soiled(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _turned(cover: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Turn, and stretch as a camera held askew or a careless resizing does."""
     side = cover.shape[0]
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), generator.normal(0, 9), 0.9)
+    if generator.random() < 0.4:
+        squeeze = np.exp(-np.abs(generator.normal(0, 0.25)))
+        turn[generator.integers(2)] *= squeeze
     return cv2.warpAffine(cover, turn, cover.shape[::-1], flags=cv2.INTER_LINEAR)
 
 
 DAMAGES = (
     (0.5, _turned),
-    (0.15, _dried),
-    (0.15, _soiled),
+    (0.13, _dried),
+    (0.06, _crossed_out),
+    (0.17, _soiled),
     (0.2, _blurred),
+    (0.15, _uneven),
     (0.25, _coarse),
 )
 

@@ -13,6 +13,8 @@ Box = tuple[int, int, int, int]  # left, top, width, height
 Numbers = Int32[np.ndarray, "y x"]  # of the part that each pixel belongs to, 0 paper
 
 _DEEPEST_CUTS = 6  # places where a wide glyph is cut on trial
+_GROUND = 0.8  # of its box that a glyph with the ground it stands on fills; digits fill 0.6
+_NARROWEST_GROUND = 0.4  # of the longer side: a 1 fills its box as well
 _MARGIN = 0.15  # of the height: glyphs are not narrower
 
 
@@ -40,6 +42,22 @@ def joined(crops: Sequence[Crop]) -> Crop:
         part = cover[y - top : y - top + height, x - left : x - left + width]
         np.maximum(part, crop.cover, out=part)
     return Crop((left, top, right - left, bottom - top), cover)
+
+
+def without_ground(cover: Cover) -> Cover:
+    """Leave out the pale ground that a glyph stands on: a label or a patch that was taken for ink.
+
+    Example:
+        >>> label = np.full((20, 20), 90, np.uint8)
+        >>> label[5:15, 9:11] = 255
+        >>> np.unique(without_ground(label)).tolist()
+        [0, 255]
+    """
+    ink = cover > 0
+    if min(cover.shape) < _NARROWEST_GROUND * max(cover.shape) or ink.mean() < _GROUND:
+        return cover
+    strong = cover >= int(cover.max()) / 2
+    return np.where(strong, cover, 0).astype(np.uint8) if 2 * strong.sum() < ink.sum() else cover
 
 
 def divisions(crop: Crop) -> list[tuple[Crop, ...]]:

@@ -11,7 +11,7 @@ from loupe.arrays import Image, Images
 from loupe.classifier.classifier import Classifier
 from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
-from loupe.reading.crop import Crop
+from loupe.reading.crop import Crop, without_ground
 from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import LOOKS
 from loupe.reading.page import MOST_DOUBTED, Line, Ways, Weigh, find_lines
@@ -206,7 +206,7 @@ def _cost(crops: Sequence[Crop], doubts: Sequence[float]) -> float:
 
 
 def _frames(crops: Sequence[Crop], framing: Framing, shape: tuple[int, int, int]) -> Images:
-    frames = [set_glyph(crop.cover, framing, shape) for crop in crops]
+    frames = [set_glyph(without_ground(crop.cover), framing, shape) for crop in crops]
     return np.stack(frames) if frames else np.empty((0, *shape), np.uint8)
 
 

@@ -20,13 +20,23 @@ Soft = Float32[np.ndarray, "y x"]
 _FINENESS = 8
 _THINNEST = 2.0  # pixels of the raster
 _EDGE = 128  # cover at the edge of a stroke
+# These were chosen on MNIST's training images, enlarged, shifted and inked anew: 7 % of their ink
+# is changed (median). 1.3 to 2.5, 70 to 110 and 0.6 to 0.9 do nearly as well, four places 8 %.
+_STEEPNESS = 1.6  # of edges, before reducing softens them
+_FAINT = 96  # cover where the box of greys ends
+_SLACK = 0.8  # beyond the 5th and 95th percentile of the training images' strokes
+_PLACES = 8  # offsets that are tried, to a pixel of the frame
+_SLIGHT = 6  # cover that a pixel of the frame needs to belong to the box
+_COARSEST = 1.2  # pixels of the frame to one of a glyph whose greys are kept
+_FULL = 150  # cover of the strongest pixel when reduced: thinner strokes pale
 
 
 def set_glyph(cover: Cover, framing: Framing, shape: Shape) -> Image:
     """Set the ink of one glyph as the training images are set.
 
-    Strokes thinner or thicker than nine in ten of the training images' are brought to their
-    range; the box, its centre, the polarity and the contrast are those of the training images.
+    A glyph whose strokes are about as wide as the training images' keeps its greys. Strokes that
+    are thinner or thicker are brought to their range, as are those of glyphs of few pixels. The
+    box, its centre, the polarity and the contrast are those of the training images.
 
     Args:
         cover: the glyph's ink, without that of its neighbours.
@@ -45,10 +55,8 @@ def set_glyph(cover: Cover, framing: Framing, shape: Shape) -> Image:
     """
     if framing.kind == "none" or not cover.any():
         return _coloured(_fitted(cover, shape), framing, shape)
-    if framing.kind == "frame":
-        return _coloured(_placed(_boxed(cover, 1), framing, shape), framing, shape)
-    strokes = _with_training_stroke(_enlarged(cover, framing), framing)
-    return _coloured(_placed(_boxed(strokes, _EDGE), framing, shape), framing, shape)
+    glyph = _brought(cover, framing, shape)
+    return _coloured(_placed(glyph, framing, shape), framing, shape)
 
 
 def fit_frame(picture: Image, shape: Shape) -> UInt8[np.ndarray, "rows columns channels"]:
@@ -63,6 +71,59 @@ def fit_frame(picture: Image, shape: Shape) -> UInt8[np.ndarray, "rows columns c
     if channels == 1 and picture.shape[2] == 3:
         return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY), np.uint8)[..., np.newaxis]
     return fitted if fitted.shape[2] == channels else fitted.repeat(channels, axis=2)
+
+
+def _brought(cover: Cover, framing: Framing, shape: Shape) -> Cover:
+    """Bring a glyph to the size of the training images' box, and its strokes to their width."""
+    if framing.kind == "frame":
+        return _sized(_boxed(cover, 1), framing, shape)
+    reduced = _reduced(cover, framing, shape)
+    if reduced is not None and _strokes_fit(reduced, framing):
+        return reduced
+    strokes = _with_training_stroke(_enlarged(cover, framing), framing)
+    return _sized(_boxed(strokes, _EDGE), framing, shape)
+
+
+def _reduced(cover: Cover, framing: Framing, shape: Shape) -> Cover | None:
+    """The glyph at the size of the frame, its greys kept: what training images were made of.
+
+    A glyph may lie on the pixels of the frame in many ways; the one with the most contrast is
+    taken. An enlarged training image comes back on the pixels that it had.
+
+    Returns:
+        None where the glyph is coarser than the frame: its greys would be stairs.
+    """
+    gain = np.float32(_STEEPNESS * 255 / max(1, int(cover.max())))
+    levels = np.arange(256, dtype=np.uint8) * gain - 127.5 * (_STEEPNESS - 1)
+    steep = np.asarray(cv2.LUT(cover, np.clip(levels, 0, 255).astype(np.uint8)), np.uint8)
+    tight = _boxed(steep, _FAINT)
+    factor = _factor(tight, framing, shape)
+    if factor > _COARSEST:
+        return None
+    fine = _scaled(tight, _PLACES * factor).astype(np.float32)
+    for side in shape[:2]:  # rows, then columns
+        fine = _sharpest(fine, side).T
+    return _boxed(np.rint(fine).astype(np.uint8), _SLIGHT)
+
+
+def _sharpest(fine: np.ndarray, most: int) -> np.ndarray:
+    """Average rows by `_PLACES`, from the place on where most contrast is left."""
+    ways: list[np.ndarray] = []
+    for place in range(_PLACES):
+        rows = -(-(place + len(fine)) // _PLACES)
+        if rows > most and ways:
+            break
+        padded = np.zeros((rows * _PLACES, fine.shape[1]), np.float32)
+        padded[place : place + len(fine)] = fine
+        ways.append(padded.reshape(rows, _PLACES, -1).mean(axis=1)[:most])
+    return max(ways, key=lambda way: float(np.vdot(way, way)))
+
+
+def _strokes_fit(reduced: Cover, framing: Framing) -> bool:
+    """Whether strokes are as wide as the training images', and full at that size."""
+    low, high = framing.stroke_width_range
+    width = float(stroke_widths(reduced[np.newaxis])[0])
+    return low * _SLACK <= width <= high / _SLACK and int(reduced.max()) >= _FULL
 
 
 def _enlarged(cover: Cover, framing: Framing) -> Mask:
@@ -133,16 +194,30 @@ def _extent(inside: Mask) -> tuple[tuple[int, int], tuple[int, int]]:
     return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
 
 
-def _placed(glyph: Cover, framing: Framing, shape: Shape) -> Cover:
-    """Shrink a glyph to the training images' box and place it where theirs are, on whole pixels."""
+def _sized(glyph: Cover, framing: Framing, shape: Shape) -> Cover:
+    """Bring a glyph to the size of the training images' box."""
+    return _scaled(glyph, _factor(glyph, framing, shape))
+
+
+def _factor(glyph: Cover, framing: Framing, shape: Shape) -> float:
     height, width = shape[:2]
     longer = min(framing.longer_side, max(height, width))
-    factor = min(longer / max(glyph.shape), height / glyph.shape[0], width / glyph.shape[1])
+    rows, columns = glyph.shape
+    return float(min(longer / max(rows, columns), height / rows, width / columns))
+
+
+def _scaled(glyph: Cover, factor: float) -> Cover:
     rows, columns = (max(1, round(side * factor)) for side in glyph.shape)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(glyph, (columns, rows), interpolation=method), np.uint8)
-    strongest = max(1, int(small.max()))
-    small = (small.astype(np.float32) * (min(framing.contrast, 255) / strongest)).astype(np.uint8)
+    return np.asarray(cv2.resize(glyph, (columns, rows), interpolation=method), np.uint8)
+
+
+def _placed(glyph: Cover, framing: Framing, shape: Shape) -> Cover:
+    """Place a glyph of the training images' size where theirs are, on whole pixels."""
+    height, width = shape[:2]
+    rows, columns = glyph.shape
+    scale = min(framing.contrast, 255) / max(1, int(glyph.max()))
+    small = np.rint(glyph * np.float32(scale)).astype(np.uint8)
     centre = _centre(small, framing)
     frame = np.zeros((height, width), np.uint8)
     top = _start(framing.centre[0] if framing.centring != "none" else height / 2, centre[0])
