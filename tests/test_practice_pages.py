@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import papers
+import practice_digits
 import practice_pages
 import strokes
 from loupe.data.dataset import TRAIN, Dataset, Rows
@@ -93,3 +94,19 @@ def test_light_only_takes_away(field):
     light = field((60, 90), 0.5, np.random.default_rng(0))
     assert light.shape == (60, 90) and light.dtype == np.float32
     assert 0.2 < light.min() < 0.95 and light.max() < 1.35
+
+
+@pytest.mark.parametrize("situation", [s for s in practice_digits.SITUATIONS if s != "huge"])
+def test_each_situation_makes_a_picture_of_one_digit(situation):
+    one = practice_digits.digit(situation, 0)
+    assert one.label in list("0123456789") and one.cover.any()
+    assert one.picture.dtype == np.uint8 and one.picture.shape[2] in (3, 4)
+    assert one.picture.std() > 1
+
+
+def test_a_situation_is_the_same_whatever_was_composed_before():
+    first = practice_digits.digit("dirt", 5)
+    practice_digits.digit("chalk", 0)
+    again, other = practice_digits.digit("dirt", 5), practice_digits.digit("dirt", 5, seed=1)
+    assert first.label == again.label and np.array_equal(first.picture, again.picture)
+    assert other.picture.shape != first.picture.shape or (other.picture != first.picture).any()
