@@ -186,7 +186,7 @@ def portable_source(source: str, origin: str) -> str:
         origin: of the data set.
 
     Example:
-        >>> portable_source("/home/ada/pets/cat/1.png", "/home/ada/pets")
+        >>> portable_source("/pets/cat/1.png", "/pets")
         'cat/1.png'
         >>> portable_source("mnist/train:7", "mnist")
         'mnist/train:7'
