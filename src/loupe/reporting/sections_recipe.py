@@ -25,9 +25,7 @@ def recipe(run: Run, evaluation: Evaluation) -> Section:
         "section_recipe.html.j2",
         command=command(run),
         networks=[
-            layer_blocks(
-                network, dataset.image_shape, len(dataset.class_names), run.recipe.head
-            )
+            layer_blocks(network, dataset.image_shape, len(dataset.class_names), run.recipe.head)
             for network in run.recipe.networks or (run.recipe.network,)
         ],
         groups=[*_groups("recipe", run.recipe_dict()), *_groups("environment", environment)],
