@@ -10,11 +10,11 @@ from loupe.recipes.named import DEFAULT, KINDS, NAMED, recipe, settled
 from loupe.recipes.recipe import Kind, Recipe, changed, to_toml
 
 
-def dataset_of(*, count=10_000, side=28, mirrors=False):
+def dataset_of(*, count=10_000, side=28, height=None, mirrors=False):
     """A data set of black images: only its shape and its size say what kind it is."""
     return Dataset(
         name="black",
-        images=np.zeros((count, side, side, 1), np.uint8),
+        images=np.zeros((count, height or side, side, 1), np.uint8),
         labels=np.arange(count) % 2,
         split=np.zeros(count, np.uint8),
         class_names=("even", "odd"),
@@ -78,13 +78,14 @@ def test_a_name_that_ends_in_toml_is_a_file(tmp_path):
 
 def test_a_kind_of_data_is_told_by_the_data():
     kinds = {
-        "objects": dataset_of(mirrors=True),
-        "tiny": dataset_of(side=15),
-        "few": dataset_of(count=9_999),
+        "objects": (dataset_of(mirrors=True), ["objects"]),
+        "tiny": (dataset_of(side=15), ["tiny"]),
+        "few": (dataset_of(count=9_999), ["few"]),
+        "table": (dataset_of(height=1), ["tiny", "table"]),  # which overrules it
     }
     assert kinds.keys() == KINDS.keys() == set(get_args(Kind))
-    for expected, dataset in kinds.items():
-        assert [kind for kind, applies in KINDS.items() if applies(dataset)] == [expected]
+    for dataset, expected in kinds.values():
+        assert [kind for kind, applies in KINDS.items() if applies(dataset)] == expected
     assert not any(applies(dataset_of()) for applies in KINDS.values())
 
 

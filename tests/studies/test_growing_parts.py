@@ -8,7 +8,7 @@ from loupe.errors import LoupeError
 from loupe.recipes.recipe import changed
 from loupe.studies.learning_curve import learning_curve, nested_order, with_as_many_steps
 
-QUICK = changed(loupe.recipe("logistic"), {"epochs": 5, "batch_size": 30})
+QUICK = changed(loupe.recipe("logistic"), {"epochs": 5, "batch_size": 30, "learning_rate": 0.03})
 
 
 @settings(max_examples=25, deadline=None)
@@ -58,7 +58,7 @@ def test_each_size_is_trained_as_often_as_asked_on_the_same_validation_images(cu
         assert sum(counts["validation"]) == 60 == len(trained.wrong)
         assert sum(counts["test"]) == 0
         assert run.recipe.seed == trained.repeat
-        assert 0 <= trained.own_error < 0.66  # chance is two thirds
+        assert 0 <= trained.own_error < 0.5  # chance is two thirds
 
 
 def test_it_goes_on_where_it_was(curve, tiny_dataset):

@@ -113,7 +113,7 @@ def divide(dataset: Dataset) -> Dataset:
         >>> import loupe
         >>> divided = divide(loupe.read("digits"))
         >>> len(divided.train), len(divided.validation), len(divided.test)
-        (864, 287, 287)
+        (862, 288, 288)
     """
     pool = learning_images(dataset)
     share = min(MOST_SHARE, max(LEAST_SHARE, ENOUGH_KEPT / max(1, len(pool))))
