@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# On all cores, a thread each: threads that wait for each other cost more than they bring.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test slow docs clean
@@ -21,10 +23,10 @@ test: .venv/installed-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
+	$(PYTEST)
 
 slow: .venv/installed-to-test
-	$(BIN)/python -m pytest -q -m slow --durations=10
+	$(PYTEST) -m slow --durations=10
 
 docs: .venv/installed-to-test
 	$(BIN)/python tools/generate_docs.py

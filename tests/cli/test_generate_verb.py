@@ -98,17 +98,19 @@ def test_it_is_killed_or_interrupted_and_goes_on_to_the_same_images(tmp_path):
     def command(*arguments):
         return [sys.executable, "-m", "loupe", "generate", *map(str, arguments)]
 
-    settings = ("digits", "--count", 20, "--steps", 300)
+    settings = ("digits", "--count", 20, "--steps", 150)
     subprocess.run(command(*settings, "--out", "whole"), cwd=tmp_path, check=True)
     for name, sent, code in (("interrupted", signal.SIGINT, 130), ("killed", signal.SIGKILL, -9)):
-        process = subprocess.Popen(command(*settings, "--out", name), cwd=tmp_path,
-                                   stdout=subprocess.PIPE, text=True)  # fmt: skip
-        for line in process.stdout:
-            if line.startswith("step 6 "):
-                break
-        process.send_signal(sent)
-        process.stdout.read()
-        assert process.wait() == code
+        with subprocess.Popen(
+            command(*settings, "--out", name), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("step 6 "):
+                    break
+            process.send_signal(sent)
+            process.stdout.read()
+        assert process.returncode == code
         subprocess.run(command("--resume", name), cwd=tmp_path, check=True)
         drawn = [loupe.read(tmp_path / folder).images for folder in (name, "whole")]
         np.testing.assert_array_equal(*drawn)

@@ -297,7 +297,8 @@ def test_two_processes_work_on_one_study(tmp_path):
     numbers = [int(line.split()[0]) for lines in said for line in lines]
     assert len(numbers) == len(set(numbers)) == 12
     result = json.loads((tmp_path / "study" / "result.json").read_text())
-    assert len({json.dumps(trial["chosen"]) for trial in result["trials"]}) > 8
+    chosen = {json.dumps(trial["chosen"]) for trial in result["trials"]}
+    assert len(chosen) == 12  # they share no seed: the learning rate is any number
 
 
 @pytest.mark.slow

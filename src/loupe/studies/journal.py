@@ -3,7 +3,6 @@
 Any number of processes append to it; a line that a killed one left half written is taken away.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from loupe.studies.trials import Trial, record_of, trial_of
 JOURNAL_FILE, LOCKS, RECORD = "journal.log", "locks", "record"
 RUNGS = 100  # steps of a whole training, as the pruner counts them
 FIRST_RUNG = 25  # of them: the first look at a trial, then at twice as much
+WORKERS = "workers"  # how many processes have drawn trials of the study so far
 STARTUP = 10  # trials at random before the sampler has an opinion
 LEAST_FINISHED = 8  # trials of which importance is told
 MOST_KILLED = 2  # a trial that ends its process twice is not tried again
@@ -59,9 +59,7 @@ class Journal:
                 ),
             )
             self._free_what_was_killed()
-            self.study.sampler = optuna.samplers.TPESampler(
-                seed=self._seed(), multivariate=True, n_startup_trials=STARTUP
-            )
+        self._draws = False  # whether this process has a sampler of its own yet
 
     def trials(self) -> tuple[Trial, ...]:
         """Give all trials, in the order in which they began."""
@@ -75,6 +73,7 @@ class Journal:
     def begin(self) -> "OpenTrial":
         """Begin the next trial; it belongs to this process."""
         with locked(self.folder / LOCKS / "study"):
+            self._take_sampler()
             asked = self.study.ask()
             chosen = {
                 name: SUGGEST[type(domain)](asked, name, domain)
@@ -99,11 +98,18 @@ class Journal:
         found = optuna.importance.get_param_importances(self.study, evaluator=evaluator)
         return {name: float(share) for name, share in found.items()}
 
-    def _seed(self) -> int:
-        """Seed of the sampler: other in each process that works on the study."""
-        trials = self.trials()
-        alone = all(trial.outcome != "running" for trial in trials)
-        return len(trials) + (0 if alone else os.getpid())
+    def _take_sampler(self) -> None:
+        """Draw from now on with a seed that no other process of the study has had."""
+        import optuna
+
+        if self._draws:
+            return
+        before = self.study.user_attrs.get(WORKERS, 0)
+        self.study.set_user_attr(WORKERS, before + 1)
+        self.study.sampler = optuna.samplers.TPESampler(
+            seed=before, multivariate=True, n_startup_trials=STARTUP
+        )
+        self._draws = True
 
     def _free_what_was_killed(self) -> None:
         """Close the trials whose process is gone, and put them in the queue once more."""
