@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,7 +30,7 @@ from loupe.cli.screen import plain
 from loupe.cli.stress import stress
 from loupe.cli.train import train
 from loupe.cli.tune import tune
-from loupe.errors import BadFilesError, LoupeError
+from loupe.errors import BadFilesError, LoupeError, did_you_mean
 
 OK, NOT_MET, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -79,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     as_json = _wants_json(given)
     try:
-        # Where JSON is wanted, also a slip in the options is an exception, not a text.
-        code = app(given, prog_name="loupe", standalone_mode=not as_json)
+        # Not standalone: also a slip in the options is an exception, and told like all others.
+        code = app(given or ["--help"], prog_name="loupe", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else OK
     except KeyboardInterrupt:
@@ -96,9 +97,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         explain = getattr(error, "format_message", None)
         if explain is None:
             raise
-        _print_error(LoupeError(explain()), as_json)
+        _print_error(LoupeError(_slip(explain(), given)), as_json)
         return USER_ERROR
     return code if isinstance(code, int) else OK
+
+
+def _slip(message: str, given: Sequence[str]) -> str:
+    """Say what is wrong with an option as Loupe does: with the nearest choice, and where to look.
+
+    Example:
+        >>> _slip("Invalid value for '--split': Value error, 'tset' is not one of 'train', 'test'.",
+        ...     ["evaluate"])
+        "Invalid value for '--split': 'tset' is not one of 'train', 'test'. Did you mean 'test'? \
+`loupe evaluate --help` lists the options."
+    """
+    message = message.replace("Value error, ", "").rstrip()
+    message += "" if message.endswith((".", ")", "?")) else "."
+    if found := re.search(r"'([^']*)' is not one of (.+)\.$", message):
+        message += did_you_mean(found[1], re.findall(r"'([^']*)'", found[2]))
+    is_verb = not given[0].startswith("-") and not message.startswith("No such command")
+    verb = f"{given[0]} " if is_verb else ""
+    return f"{message} `loupe {verb}--help` lists the options."
 
 
 def _wants_json(given: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from loupe.reading.setting import fit_frame, set_glyph
 
 _DOUBTFUL = 1.0  # mean doubt of a reading from which the picture is looked at again
 _REFUSAL = 2.0  # doubt about a refused glyph, at least: it is looked at again
+_FINEST_THRESHOLD = 0.1  # of outliers, as a unit of how far one lies beyond it
 _SMUDGE = 0.6  # of the glyphs' size: what is smaller and is refused is dirt
 _RIM = 0.005  # of the picture's longer side: nearer to the border is at it
 _MUCH_LESS = 0.5  # of the first reading's doubt: what another must stay below
@@ -174,8 +175,10 @@ def _doubt(reading: Reading, classifier: Classifier) -> float:
 
 def _doubts(outlier: np.ndarray, best: np.ndarray, classifier: Classifier) -> np.ndarray:
     """The doubt about each glyph: -log of its probability, and up to 3 more if it is strange."""
-    threshold = classifier.card.outlier_threshold or np.inf
-    strange = np.maximum(outlier / threshold - 1, 0)
+    threshold = classifier.card.outlier_threshold
+    strange = np.zeros_like(outlier)
+    if threshold is not None:  # log-odds have thresholds of either sign, or near 0
+        strange = np.maximum(outlier - threshold, 0) / max(abs(threshold), _FINEST_THRESHOLD)
     doubts: np.ndarray = np.minimum(strange, 3) - np.log(np.maximum(best, 1e-6))
     return doubts
 
