@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from commands import QUICK
 
 import loupe
+from loupe.classifier.card import CARD_KEY
 from loupe.recipes.named import NAMED
 from loupe.recipes.recipe import from_dict
 
@@ -376,7 +378,12 @@ def test_a_share_that_nobody_can_have_is_refused(loupe_command, digits_run):
 
 
 def test_a_model_of_before_knows_no_thresholds(loupe_command):
-    shipped = Path(loupe.__file__).parent / "pretrained" / "mnist.onnx"
-    result = loupe_command("evaluate", shipped, "--data", "digits", "--abstain", "0.9")
+    model = onnx.load(Path(loupe.__file__).parent / "pretrained" / "mnist.onnx")
+    card = next(prop for prop in model.metadata_props if prop.key == CARD_KEY)
+    known = json.loads(card.value)
+    assert known.pop("certainty")
+    card.value = json.dumps(known)
+    onnx.save(model, "of_before.onnx")
+    result = loupe_command("evaluate", "of_before.onnx", "--data", "digits", "--abstain", "0.9")
     assert result.code == 2
     assert "no thresholds" in result.err
