@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,9 @@ def _other_chunk(
 
 
 def _in_processes(work: Callable, jobs: list) -> list[np.ndarray]:
-    with ProcessPoolExecutor(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # Spawned: a process forked beside running threads may wait for their locks for ever.
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(None, spawn, cv2.setNumThreads, (1,)) as pool:
         return list(pool.map(work, jobs))
 
 
