@@ -11,6 +11,7 @@ from loupe.arrays import Image, Images
 from loupe.classifier.classifier import Classifier
 from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
+from loupe.reading.bars import without_bars
 from loupe.reading.crop import Crop, without_ground
 from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import LOOKS
@@ -24,6 +25,7 @@ _FINEST_THRESHOLD = 0.1  # of outliers, as a unit of how far one lies beyond it
 _SMUDGE = 0.6  # of the glyphs' size: what is smaller and is refused is dirt
 _RIM = 0.005  # of the picture's longer side: nearer to the border is at it
 _MUCH_LESS = 0.5  # of the first reading's doubt: what another must stay below
+_NO_BARS = "even bars around it left out"
 LAYOUTS = ("auto", "single", "line", "page", "frame")
 
 
@@ -72,6 +74,15 @@ class Seen:
 def see_picture(picture: Image, classifier: Classifier, layout: str = "auto", top: int = 3) -> Seen:
     """Read a picture by its ink, and give all that led to the reading; as of `read_picture`."""
     framing = _framing(json.dumps(classifier.card.framing))
+    within = without_bars(picture)
+    if within is None:
+        return _see(picture, classifier, framing, layout, top)
+    part, place = within
+    seen = _see(part, classifier, framing, layout, top)
+    return _placed(seen, part, place, picture.shape[1::-1], _NO_BARS)
+
+
+def _see(picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int) -> Seen:
     first = _look(picture, find_ink(picture), classifier, framing, layout, top)
     glyphs = first.reading.glyphs
     if len(glyphs) > MOST_DOUBTED or (glyphs and _doubt(first.reading, classifier) <= _DOUBTFUL):
@@ -149,11 +160,18 @@ def _looked_again(
         again = _look(part, find_ink(part), classifier, framing, layout, top)
         doubt = _doubt(again.reading, classifier)
         if again.reading.glyphs and doubt < least:
-            notes = (look.note, *again.reading.notes)
-            glyphs = tuple(_moved(glyph, place) for glyph in again.reading.glyphs)
-            moved = replace(again.reading, glyphs=glyphs, size=reading.size, notes=notes)
-            best, least = replace(again, reading=moved, part=part), doubt
+            best, least = _placed(again, part, place, reading.size, look.note), doubt
     return best
+
+
+def _placed(
+    seen: Seen, part: Image, place: tuple[int, int], size: tuple[int, int], note: str
+) -> Seen:
+    """Tell what was seen in a part as something seen in the picture that it is of."""
+    glyphs = tuple(_moved(glyph, place) for glyph in seen.reading.glyphs)
+    notes = (note, *seen.reading.notes)
+    reading = replace(seen.reading, glyphs=glyphs, size=size, notes=notes)
+    return replace(seen, reading=reading, part=part if seen.part is None else seen.part)
 
 
 def _moved(glyph: Glyph, place: tuple[int, int]) -> Glyph:

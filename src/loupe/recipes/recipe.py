@@ -213,6 +213,8 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         5.0
     """
     values = to_dict(recipe)
+    if "network" in overrides:
+        values.pop("networks", None)  # one for all members replaces one for each
     for key, value in overrides.items():
         table, dot, inner = key.partition(".")
         if dot:
