@@ -88,6 +88,11 @@ def augmentation() -> str:
     return "\n".join(_settings_table(Augmentation, "augmentation."))
 
 
+def _networks(recipe: Recipe) -> str:
+    networks = recipe.networks or ((recipe.network,) if recipe.network else ())
+    return ", ".join(f"`{network}`" for network in networks) or "(none)"
+
+
 def recipes() -> str:
     """List the recipes by name."""
     lines = [
@@ -95,7 +100,7 @@ def recipes() -> str:
         "|---|---|---|--:|--:|--:|",
     ]
     lines += [
-        f"| `{recipe.name}` | {f'`{recipe.network}`' if recipe.network else '(none)'} "
+        f"| `{recipe.name}` | {_networks(recipe)} "
         f"| {recipe.optimizer} | {recipe.epochs} | {recipe.batch_size} | {recipe.validation:.3g} |"
         for recipe in NAMED.values()
     ]

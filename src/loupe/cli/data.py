@@ -31,13 +31,11 @@ def read_again(
     Raises:
         RunError: the run does not know where its data came from, or they are not there any more.
     """
+    from loupe.data.again import origin_of
+
     known = run.environment["data"]
-    what = given or known["origin"]
-    if not what:
-        raise RunError(
-            f"The run {run.folder} was trained on arrays in memory ('{known['name']}'), which are "
-            f"gone.{f' Save them as NPZ and name that file with {instead}.' if instead else ''}"
-        )
+    remedy = f"Save them as NPZ and name that file with {instead}." if instead else ""
+    what = given or origin_of(known, f"The run {run.folder} was trained on", remedy)
     if given is None and Path(what).is_absolute() and not Path(what).exists():
         raise RunError(
             f"The run {run.folder} was trained on {what}, which is not there any more. Bring it "

@@ -102,16 +102,13 @@ def _refuse_early(dataset: "loupe.Dataset", count: int, *settings: Any) -> None:
 
 def _go_on(folder: Path, data: str | None, screen: Screen) -> "tuple[loupe.Dataset, Generation]":
     """Go on with a generator that was killed or interrupted."""
+    from loupe.data.again import origin_of
     from loupe.generation.folder import open_generation
 
     generation = open_generation(folder)
     known = generation.facts["data"]
-    what = data or known["origin"]
-    if not what:
-        raise LoupeError(
-            f"The generator in {folder} learnt from arrays in memory, which are gone. Save them as "
-            f"NPZ and name that file: loupe generate DATA --resume {folder}"
-        )
+    remedy = f"Save them as NPZ and name that file: loupe generate DATA --resume {folder}"
+    what = data or origin_of(known, f"The generator in {folder} learnt from", remedy)
     dataset = read_data(what, screen, **known["read_options"])
     from loupe.generation.generate import resume_generation
 

@@ -32,7 +32,7 @@ def recipes(
     rows = [
         (
             recipe.name,
-            recipe.network or "(logistic regression)",
+            ", ".join(recipe.networks) or recipe.network or "(logistic regression)",
             recipe.optimizer,
             str(recipe.epochs),
             "; ".join(reached(result) for result in measured["results"].get(recipe.name, ())),

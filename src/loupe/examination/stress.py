@@ -17,10 +17,10 @@ from jaxtyping import Int64, UInt8
 
 from loupe.arrays import Images, Labels
 from loupe.classifier.classifier import Classifier, load
+from loupe.data.again import read_again
 from loupe.data.dataset import Dataset, Split, require_dataset
-from loupe.data.read import read
 from loupe.data.split import hold_out_validation
-from loupe.errors import LoupeError, ModelError, RunError, did_you_mean
+from loupe.errors import LoupeError, ModelError, did_you_mean
 from loupe.examination.distortions import STRESSES, Ground, Stress
 from loupe.examination.evaluation import LEDGER, evaluate
 from loupe.examination.intervals import wilson
@@ -263,13 +263,8 @@ def _own_data(run: Run | None, classifier: Classifier) -> Dataset:
             f"{classifier.source} does not know where its data are: give a data set with it, or "
             "the run's folder."
         )
-    data = run.environment["data"]
-    if not data["origin"]:
-        raise RunError(
-            f"The run {run.folder} was trained on arrays in memory, which are gone: give the same "
-            "data set again."
-        )
-    return read(data["origin"], **data["read_options"])
+    learner = f"The run {run.folder} was trained on"
+    return read_again(run.environment["data"], learner, "Give the same data set again.")
 
 
 def _examples(labels: Labels, guesses: Labels) -> Int64[np.ndarray, " e"]:

@@ -20,9 +20,9 @@ from torch import Generator as RandomNumbers
 from loupe import __version__
 from loupe.arrays import Images, Labels
 from loupe.classifier.classifier import Classifier, load
+from loupe.data.again import read_again, require_unchanged
 from loupe.data.dataset import Dataset
 from loupe.data.generated import GENERATOR_FILE, IMAGES_FILE
-from loupe.data.read import read
 from loupe.errors import ModelError, RunError
 from loupe.files import remove_unfinished, write_bytes, write_json
 from loupe.generation.adversaries import Adversaries, draw, seed_of
@@ -148,21 +148,11 @@ def resume_generation(
     facts = generation.facts
     if generation.is_finished and not facts["interrupted"]:
         raise RunError(f"The generator in {folder} has finished: there is nothing to resume.")
-    data = facts["data"]
+    noted, learner = facts["data"], f"The generator in {folder} learnt from"
     if dataset is None:
-        if not data["origin"]:
-            raise RunError(
-                f"The generator in {folder} learnt from arrays in memory, which cannot be read "
-                "again. Make the same data set and give it: resume_generation(folder, dataset)."
-            )
-        dataset = read(data["origin"], **data["read_options"])
-    if dataset.fingerprint != data["fingerprint"]:
-        raise RunError(
-            f"The generator in {folder} learnt from data with the fingerprint "
-            f"{data['fingerprint'][:12]}…, but {data['origin'] or dataset.name} now has "
-            f"{dataset.fingerprint[:12]}…: images or labels have changed. Bring the old data "
-            "back, or begin a new one."
-        )
+        remedy = "Make the same data set and give it: resume_generation(folder, dataset)."
+        dataset = read_again(noted, learner, remedy)
+    require_unchanged(dataset, noted, learner, "begin a new one")
     dataset = divided(dataset, facts["settings"]["count"])
     classifier = _loaded(facts.get("model"), dataset)
     with sole_writer(Run(generation.folder)):

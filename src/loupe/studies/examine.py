@@ -14,9 +14,9 @@ from jaxtyping import Float32
 
 from loupe.arrays import Probabilities
 from loupe.classifier.classifier import Classifier
+from loupe.data.again import read_again
 from loupe.data.dataset import Dataset, Split
-from loupe.data.read import read
-from loupe.errors import DataError, RunError
+from loupe.errors import DataError
 from loupe.examination.labels import LabelExamination
 from loupe.examination.labels_confident import confident_learning, require_cleanlab
 from loupe.examination.labels_evidence import (
@@ -287,13 +287,9 @@ def _place(run: Run | None, data: Dataset, folder: str | os.PathLike[str] | None
 def _data_of(run: Run | None) -> Dataset:
     """Read what a run was trained on again."""
     assert run is not None
-    known = run.environment["data"]
-    if not known["origin"]:
-        raise RunError(
-            f"The run {run.folder} was trained on arrays in memory ('{known['name']}'), which are "
-            "gone. Make the same data set and give it: loupe.examine(run, dataset=…)."
-        )
-    return read(known["origin"], **known["read_options"])
+    remedy = "Make the same data set and give it: loupe.examine(run, dataset=…)."
+    learner = f"The run {run.folder} was trained on"
+    return read_again(run.environment["data"], learner, remedy)
 
 
 def _knows_only_training(run: Run, data: Dataset) -> bool:

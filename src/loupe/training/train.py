@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
+from loupe.data.again import read_again, require_unchanged
 from loupe.data.dataset import Dataset
-from loupe.data.read import read
 from loupe.errors import DataError, RunError, TrainingError
 from loupe.files import (
     remove_unfinished,
@@ -177,21 +177,11 @@ def same_data(run: Run, dataset: Dataset | None) -> Dataset:
     Raises:
         RunError: it cannot be read again, or has changed.
     """
-    data = run.environment["data"]
+    noted, learner = run.environment["data"], f"The run {run.folder} was trained on"
     if dataset is None:
-        if not data["origin"]:
-            raise RunError(
-                f"The run {run.folder} was trained on arrays in memory, which cannot be read "
-                "again. Make the same data set and give it: loupe.resume(folder, dataset)."
-            )
-        dataset = read(data["origin"], **data["read_options"])
-    if dataset.fingerprint != data["fingerprint"]:
-        raise RunError(
-            f"The run {run.folder} was trained on data with the fingerprint "
-            f"{data['fingerprint'][:12]}…, but {data['origin'] or dataset.name} now has "
-            f"{dataset.fingerprint[:12]}…: images or labels have changed. Bring the old data "
-            "back, or start a new run."
-        )
+        remedy = "Make the same data set and give it: loupe.resume(folder, dataset)."
+        dataset = read_again(noted, learner, remedy)
+    require_unchanged(dataset, noted, learner, "start a new run")
     return dataset
 
 
