@@ -103,7 +103,7 @@ def test_a_run_records_its_fixes_and_keeps_its_test_images(examined, loupe_comma
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--folds", "1"), "1 folds were asked for"),
+        (("--folds", "1"), "folds = 1 cannot be"),
         (("--folds", "500"), "leave 2 to a fold, which say nothing"),
         (("--out", "."), "holds other things"),
         (("--fixes", "no.csv"), "no.csv cannot be read"),

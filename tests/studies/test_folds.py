@@ -51,7 +51,7 @@ def test_the_same_seed_deals_the_same_folds():
 @pytest.mark.parametrize(
     ("labels", "count", "said"),
     [
-        ([0, 1] * 20, 1, "1 folds were asked for"),
+        ([0, 1] * 20, 1, "folds = 1 cannot be"),
         ([0, 1] * 5, 5, "leave 2 to a fold, which say nothing; expected 10 or more. Collect more"),
         ([0, 1] * 20, 20, "leave 2 to a fold, which say nothing; expected 10 or more. Ask for 4"),
         ([0] * 96 + [1] * 4, 5, "class 'b' has 4 different training images"),

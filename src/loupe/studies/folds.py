@@ -160,7 +160,7 @@ def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
     n = len(dataset)
     if count < 2:
         raise DataError(
-            f"{count} folds were asked for. Give 2 or more: each is read by a network that was "
+            f"folds = {count} cannot be. Give 2 or more: each is read by a network that was "
             "trained on the others."
         )
     if n < count * LEAST_IMAGES:
