@@ -82,6 +82,14 @@ def test_minutes_become_epochs(loupe_command):
     assert recipe.epochs >= 1
 
 
+def test_epochs_that_are_asked_for_replace_the_minutes_of_a_recipe_file(loupe_command):
+    Path("hour.toml").write_text('network = "8N"\nminutes = 60\n', encoding="utf-8")
+    result = loupe_command("train", "--recipe", "hour.toml", "--epochs", "1", "--no-test")
+    assert result.code == 0, result.err
+    recipe = read_recipe(Path("runs/digits-hour-1/recipe.toml"))
+    assert (recipe.epochs, recipe.minutes) == (1, None)
+
+
 @pytest.mark.slow
 def test_a_recipe_file_repeats_a_run(loupe_command, digits_run):
     result = loupe_command("train", "--recipe", digits_run / "recipe.toml", "--out", "again")

@@ -33,6 +33,14 @@ def test_a_recipe_reads_back_from_its_toml(values):
     assert changed(recipe, {}) == recipe
 
 
+def test_one_network_takes_the_place_of_a_list():
+    several = from_dict({"name": "mine", "networks": ["8N", "9N"], "members": 4})
+    one = changed(several, {"network": "10N"})
+    assert {one.network_of(member) for member in range(one.members)} == {"10N"}
+    kept = changed(several, {"network": "10N", "networks": ["8N", "11N"]})
+    assert [kept.network_of(member) for member in range(3)] == ["8N", "11N", "8N"]
+
+
 def test_toml_spells_every_setting_out():
     written = tomllib.loads(to_toml(Recipe(name="mine", minutes=3, variants={"few": {"ema": 0.5}})))
     # A list of networks is written where there is one: committees of one network have none.

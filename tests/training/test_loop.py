@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,15 @@ def test_what_is_shifted_in_is_the_background_of_the_data(job_of, tiny_dataset):
     corners = inputs[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]] * 255
     assert job.background == background_level(with_holdout(tiny_dataset, job).images)
     assert float((corners - job.background).abs().min(1).values.median()) < 1
+
+
+@pytest.mark.parametrize("level", [0.0, 230.0])
+def test_noise_makes_no_pixel_that_an_image_cannot_have(job_of, tiny_dataset, level):
+    job = job_of(augmentation={"noise": 0.5})
+    job = replace(job, background=level)
+    job.training.images.clamp_(min=int(level))
+    inputs = loop._inputs(job, new_member(job, 0), torch.arange(200), 0)
+    assert float(inputs.min()) == 0 and float(inputs.max()) == 1
 
 
 def with_holdout(dataset, job):

@@ -180,6 +180,8 @@ def _begin(
     from loupe.runs.run import RUNS
 
     recipe = loupe.recipe(recipe_name or DEFAULT)
+    if "epochs" in overrides:
+        overrides = {"minutes": None, **overrides}  # of a recipe file: replaced, not obeyed as well
     changed(recipe, overrides)  # a slip is refused before the data is read
     require_writable(out or RUNS)
     if data is None:

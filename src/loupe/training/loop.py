@@ -274,6 +274,8 @@ def _inputs(job: Job, member: Member, chosen: Tensor, step: int) -> Tensor:
     inputs = augment(inputs, job.recipe.augmentation, generator, sides)
     if job.background:
         inputs.add_(job.background / 255)
+    if job.recipe.augmentation.noise:
+        inputs.clamp_(0, 1)  # as pixels are
     return inputs.contiguous(memory_format=torch.channels_last)
 
 
