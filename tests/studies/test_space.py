@@ -64,12 +64,26 @@ def test_the_posts_own_search_is_a_space():
 def test_networks_that_fit_no_image_are_left_out_with_their_parts():
     values = {"vary": {"network": ["{n}N", "8C3-MP2-{k}"]}, "parts": {"n": [8], "k": ["MP2-MP2"]}}
     space = space_of({"name": "mine", **values})
-    assert fitting(space, (8, 8, 1)) == space
-    left = fitting(space, (4, 4, 1))
+    assert fitting(space, (8, 8, 1), mirrored=False) == space
+    left = fitting(space, (4, 4, 1), mirrored=True)
     assert left.vary["network"] == Choice(("{n}N",))
     assert set(left.parts) == {"n"}
     with pytest.raises(RecipeError, match="none of its networks fits images of 4 x 4"):
-        fitting(space_of({"name": "x", "vary": {"network": ["8C3-MP2-MP2-MP2"]}}), (4, 4, 1))
+        fitting(
+            space_of({"name": "x", "vary": {"network": ["8C3-MP2-MP2-MP2"]}}),
+            (4, 4, 1),
+            mirrored=False,
+        )
+
+
+def test_mirror_images_are_read_only_where_they_were_learnt_from():
+    space = find_space("small")
+    assert "test_mirror" in fitting(space, (28, 28, 1), mirrored=True).vary
+    left = fitting(space, (28, 28, 1), mirrored=False)
+    assert set(space.vary) - set(left.vary) == {"test_mirror"}
+    alone = space_of({"name": "mine", "vary": {"test_mirror": [False, True]}})
+    with pytest.raises(RecipeError, match=r"varies test_mirror alone.*augmentation\.flip"):
+        fitting(alone, (28, 28, 1), mirrored=False)
 
 
 @settings(max_examples=25)

@@ -1,4 +1,4 @@
-"""Which networks of a space fit the images: known before anything is trained."""
+"""What of a space makes sense with the images: known before anything is trained."""
 
 import itertools
 from dataclasses import replace
@@ -9,17 +9,31 @@ from loupe.recipes.shapes import Shape, layer_shape
 from loupe.studies.space import MOST_TRIED, Choice, Space, filled, network_text
 
 
-def fitting(space: Space, image_shape: tuple[int, int, int]) -> Space:
-    """Leave out the networks that fit images of this shape with no end of their parts.
+def fitting(space: Space, image_shape: tuple[int, int, int], *, mirrored: bool) -> Space:
+    """Leave out networks that fit the images with no end of their parts, and views never learnt.
+
+    Args:
+        space: what a search may choose.
+        image_shape: height, width and channels of the images.
+        mirrored: whether training sees mirror images; where it does not, `test_mirror` says no.
 
     Raises:
-        RecipeError: none is left.
+        RecipeError: nothing is left to choose.
 
     Example:
         >>> from loupe.studies.space import find_space
-        >>> len(fitting(find_space("small"), (8, 8, 1)).vary["network"].ends())
+        >>> len(fitting(find_space("small"), (8, 8, 1), mirrored=True).vary["network"].ends())
         2
     """
+    if not mirrored:
+        vary = {key: domain for key, domain in space.vary.items() if key != "test_mirror"}
+        if not vary:
+            raise RecipeError(
+                f"space '{space.name}' varies test_mirror alone, but training sees no mirror "
+                'images of these data. Set augmentation.flip = "horizontal" in [fixed] or in the '
+                "base if a mirrored image keeps its label."
+            )
+        space = replace(space, vary=vary)
     domain = space.vary.get("network")
     if not isinstance(domain, Choice):
         return space

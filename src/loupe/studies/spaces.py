@@ -22,6 +22,8 @@ SPACES: dict[str, dict[str, Any]] = {
             "augmentation.rotation": {"low": 0.0, "high": 10.0},
             "augmentation.shift": {"low": 0.0, "high": 2.0},
             "activation": ["relu", "gelu", "silu"],
+            "test_shifts": [False, True],
+            "test_mirror": [False, True],
         },
         "parts": {"first": [16, 24, 32], "second": [32, 48, 64], "third": [64, 96, 128]},
     },

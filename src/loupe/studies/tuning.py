@@ -20,7 +20,7 @@ from loupe.examination.intervals import wilson
 from loupe.examination.paired import difference
 from loupe.files import write_json, write_text
 from loupe.recipes.named import settled
-from loupe.recipes.recipe import Recipe, to_toml
+from loupe.recipes.recipe import Recipe, changed, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
 from loupe.studies.attempt import Cut, Watcher, attempt, drop_model, trained, validation_accuracy
 from loupe.studies.fitting import fitting
@@ -90,7 +90,10 @@ def tune(
     """
     require("optuna", "loupe tune")
     require_dataset(dataset)
-    space = fitting(find_space(space) if isinstance(space, str) else space, dataset.image_shape)
+    space = find_space(space) if isinstance(space, str) else space
+    fixed = settled(changed(settled(space.base, dataset), space.fixed), dataset)
+    mirrored = fixed.augmentation.flip == "horizontal"
+    space = fitting(space, dataset.image_shape, mirrored=mirrored)
     if not minutes > 0 or (trials is not None and trials < 1):
         raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
     deadline = time.monotonic() + 60 * minutes
