@@ -1,14 +1,15 @@
 """How well pictures are read: practice pages fault by fault, and a folder of one's own pictures.
 
     python benchmarks/reading.py [--model FILE] [--pages 100] [--faults shadow box] [--digits 30]
-                                 [--seed 0] [--folder FOLDER]
+                                 [--seed 0] [--folder FOLDER [--changes]]
 
 Each fault gets as many pages (`practice_pages`), each situation as many pictures of one digit
 (`practice_digits`); the last row of these says how many of the digits are read if nothing is to be
 found, by the very ink that they were drawn with. A folder needs a labels.csv with the columns file,
-kind and label ("|" between lines). "Glyphs" is the share that was read: 1 - edits / glyphs, where
-edits turn what was read into what is written; "refused" are those read as "?". Rows are appended to
-results/reading.jsonl, the last run's table goes to results/reading.md.
+kind and label ("|" between lines); its pictures are read as they are, and after each of `CHANGES`.
+"Glyphs" is the share that was read: 1 - edits / glyphs, where edits turn what was read into what is
+written; "refused" are those read as "?". Rows are appended to results/reading.jsonl, the last run's
+table goes to results/reading.md.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from changes import CHANGES, Change
 from loupe.classifier.classifier import Classifier, load
 from loupe.examination.intervals import wilson
 from loupe.framing import Framing
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("--digits", type=int, default=0, help="of each situation")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--folder", type=Path, help="pictures with labels.csv")
+    parser.add_argument("--changes", action="store_true", help="the folder's, changed, as well")
     arguments = parser.parse_args()
     classifier = load(arguments.model)
     table = []
@@ -76,14 +79,7 @@ def main() -> None:
     if arguments.digits:
         table += read_digits(arguments.digits, arguments.seed, classifier)
     if arguments.folder:
-        results = read_all(folder_cases(arguments.folder), classifier)
-        for kind in ("single", "string"):
-            own = [result for result in results if result.kind == kind]
-            table.append(summary(f"{arguments.folder.name}, {kind}", own))
-            print(as_line(table[-1]), flush=True)
-        for result in results:
-            if result.read != result.expected:
-                print(f"{result.name}: {result.expected!r} was read as {result.read!r}")
+        table += read_folder(arguments.folder, classifier, arguments.changes)
     model = {"model": arguments.model.name, "bytes": classifier.size_bytes, "seed": arguments.seed}
     append("reading", {**model, "created": classifier.card.created, "rows": table})
     (RESULTS / "reading.md").write_text(as_table(table), encoding="utf-8")
@@ -128,11 +124,27 @@ def _read_by_ink(one: Digit, classifier: Classifier) -> Result:
     return Result("its own ink", "single", one.label, read, 0.0)
 
 
-def folder_cases(folder: Path) -> Iterator[Case]:
+def read_folder(folder: Path, classifier: Classifier, changes: bool) -> list[dict[str, Any]]:
+    """Read the pictures of a folder, single glyphs and texts apart, as they are and changed."""
+    rows = []
+    for name, change in {"": None, **(CHANGES if changes else {})}.items():
+        results = read_all(folder_cases(folder, change), classifier)
+        for kind in ("single", "string"):
+            own = [result for result in results if result.kind == kind]
+            rows.append(summary(f"{folder.name}, {kind}{f', {name}' if name else ''}", own))
+            print(as_line(rows[-1]), flush=True)
+        for result in results:
+            if result.read != result.expected:
+                print(f"{result.name}: {result.expected!r} was read as {result.read!r}")
+    return rows
+
+
+def folder_cases(folder: Path, change: Change | None = None) -> Iterator[Case]:
     """Give the pictures of a folder that its labels.csv names."""
     with open(folder / "labels.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             picture = open_picture(folder / row["file"])
+            picture = picture if change is None else change(picture)
             yield row["file"], row["kind"], row["label"].replace("|", "\n"), picture
 
 
