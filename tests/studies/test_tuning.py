@@ -1,5 +1,6 @@
 """Searches: they find, go on, take failures in their stride, and keep images from themselves."""
 
+import itertools
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +19,13 @@ import loupe
 from loupe.data.dataset import TEST, Dataset
 from loupe.errors import RecipeError, RunError, TrainingError
 from loupe.reporting.tune_page import write_tune_page
-from loupe.studies.attempt import Watcher, attempt
+from loupe.studies.attempt import Cut, Watcher, attempt
 from loupe.studies.journal import JOURNAL_FILE, Journal
 from loupe.studies.search import Search, sentences
 from loupe.studies.space import Space, space_of
 from loupe.studies.trials import Trial, best_of
 from loupe.studies.tuning import divide, tune
+from loupe.training.job import Progress
 
 VALUES = {
     "name": "quick",
@@ -241,6 +244,24 @@ def test_a_trial_that_would_take_too_long_is_cut(tiny_dataset, tmp_path):
     trial = attempt(Trial(0), recipe, divide(tiny_dataset), tmp_path / "trial", watcher)
     assert trial.outcome == "too slow"
     assert len(trial.curve) == 1
+
+
+@pytest.mark.parametrize(("milliseconds", "is_cut"), [(20, True), (9, False)])
+def test_a_far_too_slow_trial_is_cut_in_its_first_second(monkeypatch, milliseconds, is_cut):
+    seconds = itertools.accumulate([3.0] * 10 + [milliseconds / 1000] * 490)  # ten are slow
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr("loupe.studies.attempt.time", clock)
+    watcher = Watcher(2, most_seconds=20.0)  # 2 networks of 1,000 steps: 10 ms a step
+    steps = (Progress(0, step, 1000) for step in range(1, 500))
+    if not is_cut:
+        for step in steps:
+            watcher(step)
+        return
+    with pytest.raises(Cut, match="too slow"):
+        for step in steps:
+            watcher(step)
+    assert watcher.share == pytest.approx(36 / 2000, abs=2 / 2000)  # half a second in
+    assert watcher.seconds == pytest.approx(0.02 * 36, abs=0.05)
 
 
 def test_of_equally_good_trials_the_quickest_is_the_best():

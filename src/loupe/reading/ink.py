@@ -272,6 +272,6 @@ def _drawn(depth: np.ndarray, level: float, floor: float) -> np.ndarray:
     weak = (depth > max(_WEAK * level, floor)).astype(np.uint8)
     _, labels = cv2.connectedComponents(weak, connectivity=8)
     sure = np.zeros(int(labels.max()) + 1, bool)
-    sure[np.unique(labels[depth > max(_SURE * level, floor)])] = True
+    sure[labels[depth > max(_SURE * level, floor)]] = True
     sure[0] = False
     return np.asarray(sure[labels], np.uint8)

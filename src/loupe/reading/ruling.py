@@ -65,6 +65,8 @@ def _spanning_lines(drawn: Drawn) -> Drawn:
     )
     if min(height, width) > _TINY and np.asarray(runs).mean() > _FULL:
         return lines  # a texture
+    if not _reaches_across(np.flatnonzero(np.asarray(runs).any(axis=0)), width):
+        return lines  # nothing to part into segments, which takes ten times as long
     rows, columns, heights = _segments(np.asarray(runs))
     for _ in range(_MOST_LINES):
         if not _reaches_across(np.unique(columns), width):

@@ -17,6 +17,9 @@ from loupe.training.train import resume, train
 
 NO_CHECKPOINT = 1e9  # seconds: a trial that was killed begins anew
 SLACK = 1.05  # of a time limit: seconds are never the same twice
+ROUGH_SLACK = 1.3  # the same, before the first epoch has been timed
+WARM_UP = 10  # steps that take longer than those that follow
+LEAST_SECONDS = 0.5  # of steps, to foresee from them what a training takes
 
 Behind = Callable[[float, float], bool]  # (accuracy, share of the training) -> others were better
 
@@ -51,12 +54,16 @@ class Watcher:
         self.is_behind = is_behind
         self.curve: list[float] = []
         self.seconds = self.share = 0.0
+        self._warm = float("inf")  # when the first steps were done
 
     def __call__(self, progress: Progress) -> None:
         """Look at a step of the training."""
-        if time.monotonic() > self.deadline:
+        now = time.monotonic()
+        if now > self.deadline:
             raise Cut("out of time")
         if progress.epoch is None:
+            if not self.curve:
+                self._foresee(progress, now)
             return
         self.seconds += progress.epoch.seconds
         of_network = progress.step / progress.num_steps
@@ -69,6 +76,19 @@ class Watcher:
             return
         if self.is_behind(progress.epoch.val_accuracy, of_network):
             raise Cut("halted")
+
+    def _foresee(self, progress: Progress, now: float) -> None:
+        """Cut a training that is far too slow in its first seconds: most of such a search is."""
+        if progress.step == WARM_UP:
+            self._warm = now
+        taken = now - self._warm
+        if taken < LEAST_SECONDS:
+            return
+        share = progress.step / progress.num_steps / self.members
+        each = taken / (progress.step - WARM_UP)
+        if each * progress.num_steps * self.members > ROUGH_SLACK * self.most_seconds:
+            self.seconds, self.share = each * progress.step, share
+            raise Cut("too slow")
 
 
 def attempt(
