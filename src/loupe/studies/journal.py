@@ -3,7 +3,7 @@
 Any number of processes append to it; a line that a killed one left half written is taken away.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,13 @@ class Journal:
             )
             for each in self.study.get_trials(deepcopy=False)
         )
+
+    def begin_with(self, trials: Sequence[Mapping[str, Value]]) -> None:
+        """Put trials first, in a study that has none yet."""
+        with locked(self.folder / LOCKS / "study"):
+            if not self.study.get_trials(deepcopy=False):
+                for chosen in trials:
+                    self.study.enqueue_trial(dict(chosen))
 
     def begin(self) -> "OpenTrial":
         """Begin the next trial; it belongs to this process."""

@@ -23,6 +23,7 @@ from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, changed, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
 from loupe.studies.attempt import Cut, Watcher, attempt, drop_model, trained, validation_accuracy
+from loupe.studies.beginning import one_at_a_time
 from loupe.studies.fitting import fitting
 from loupe.studies.folds import learning_images
 from loupe.studies.journal import LOCKS, Journal
@@ -142,6 +143,7 @@ class _Tuning:
         self.folder, self.space, self.dataset, self.journal = folder, space, dataset, journal
         self.facts, self.no_slower, self.deadline, self.watch = facts, no_slower, deadline, watch
         self.base_recipe = settled(space.base, dataset)
+        self.journal.begin_with(one_at_a_time(space, self.base_recipe))
         self.interrupted = False
 
     def run(self, most: int | None) -> Search:

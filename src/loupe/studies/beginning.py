@@ -1,0 +1,104 @@
+"""Where a search begins: at its base, with one choice changed at a time.
+
+So a person would begin, too. What is better or worse than the base near it is known after a few
+trials; random ones are spent mostly on what is far worse, or takes far longer.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+from loupe.errors import NotationError
+from loupe.recipes.notation import parse
+from loupe.recipes.recipe import Recipe
+from loupe.studies.space import MOST_TRIED, OF_BASE, Choice, Domain, Space, Value, filled
+
+Chosen = dict[str, Value]
+
+
+def one_at_a_time(space: Space, base: Recipe) -> list[Chosen]:
+    """Give the base with each of its choices changed alone; nothing where it is not in the space.
+
+    Args:
+        space: what a search may choose.
+        base: settled for the data.
+
+    Example:
+        >>> from loupe.studies.space import space_of
+        >>> values = {"base": "logistic", "vary": {"batch_size": [50, 100], "epochs": [10, 20]}}
+        >>> space = space_of({"name": "mine", **values})
+        >>> one_at_a_time(space, space.base)
+        [{'batch_size': 50, 'epochs': 10}, {'batch_size': 100, 'epochs': 20}]
+    """
+    here = chosen_of(space, base)
+    if here is None:
+        return []
+    return [
+        {**here, name: value}
+        for name, domain in space.domains().items()
+        if isinstance(domain, Choice) and not _is_of_network(name)
+        for value in domain.values
+        if value != here[name]
+    ]
+
+
+def chosen_of(space: Space, base: Recipe) -> Chosen | None:
+    """Say what a trial would have chosen to be the base; None where the space does not hold it."""
+    chosen: Chosen = {}
+    for name, domain in space.domains().items():
+        if _is_of_network(name):
+            continue
+        value = 1.0 if name.endswith(OF_BASE) else _value_of(base, name)
+        if not _holds(domain, value):
+            return None
+        chosen[name] = value
+    if "network" not in space.vary and not space.parts:
+        return chosen
+    network = _network_of(space, base.network)
+    return None if network is None else {**chosen, **network}
+
+
+def _is_of_network(name: str) -> bool:
+    return name == "network" or name.startswith("{")
+
+
+def _value_of(recipe: Recipe, name: str) -> Value:
+    table, dot, inner = name.partition(".")
+    value: Value = getattr(getattr(recipe, table), inner) if dot else getattr(recipe, name)
+    return value
+
+
+def _holds(domain: Domain, value: Value) -> bool:
+    if isinstance(domain, Choice):
+        return value in domain.values
+    return isinstance(value, int | float) and domain.low <= value <= domain.high
+
+
+def _network_of(space: Space, network: str) -> Chosen | None:
+    """The template and the parts that give a network, if one of the first that are tried does."""
+    templates = space.vary.get("network", Choice((space.fixed.get("network", ""),))).ends()
+    words = [f"{{{part}}}" for part in space.parts]
+    for parts in itertools.islice(_all_parts(space), MOST_TRIED):
+        named = dict(zip(words, parts, strict=True))
+        for template in templates:
+            if _spelt(filled(str(template), named)) == _spelt(network):
+                return {"network": template, **named} if "network" in space.vary else named
+    return None
+
+
+def _all_parts(space: Space) -> Iterator[tuple[Value, ...]]:
+    return itertools.product(
+        *(
+            domain.values
+            if isinstance(domain, Choice)
+            else range(int(domain.low), int(domain.high) + 1)
+            for domain in space.parts.values()
+        )
+    )
+
+
+def _spelt(network: str) -> str:
+    """A network as it is always spelt; as it is, where it cannot be read."""
+    try:
+        return str(parse(network))
+    except NotationError:
+        return network
