@@ -39,6 +39,7 @@ def without_bars(picture: Image) -> tuple[Part, Place] | None:
 
     Example:
         >>> picture = np.full((100, 60, 1), 200, np.uint8)
+        >>> picture[40:60, 25:35] = 90  # something is on it
         >>> picture[:30] = picture[80:] = 0
         >>> part, place = without_bars(picture)
         >>> part.shape, place
