@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from loupe.recipes.recipe import Recipe, changed, to_dict
-from loupe.studies.beginning import chosen_of, one_at_a_time
+from loupe.studies.beginning import chosen_of, one_at_a_time, together
 from loupe.studies.journal import Journal
 from loupe.studies.space import Space, find_space, space_of
+from loupe.studies.trials import Trial
 
 
 def plain(space: Space, kind: str = "") -> Recipe:
@@ -57,6 +58,32 @@ def test_whole_numbers_in_networks_are_found():
         | {"parts": parts}
     )
     assert chosen_of(space, space.base) == {"network": "{units}N-100N", "{units}": 300}
+
+
+def test_all_that_helped_alone_is_then_tried_together():
+    here = {"epochs": 10, "batch_size": 100, "focus": 1.0, "activation": "relu"}
+    ended = [
+        Trial(0, {**here, "epochs": 20}, "finished", 0.93),
+        Trial(1, {**here, "batch_size": 50}, "finished", 0.92),
+        Trial(2, {**here, "batch_size": 25}, "finished", 0.94),
+        Trial(3, {**here, "focus": 0.5}, "finished", 0.89),
+        Trial(4, {**here, "activation": "silu"}, "too slow"),
+    ]
+    assert together(here, ended, 0.9) == {**here, "epochs": 20, "batch_size": 25}
+    assert together(here, ended, 0.93) is None  # one alone has been tried
+    assert together(here, [], 0.9) is None
+
+
+def test_what_helped_is_put_next_once_for_all_processes(tmp_path):
+    space = space_of({"name": "mine", "base": "logistic", "vary": {"batch_size": [50, 100]}})
+    (tmp_path / "locks").mkdir()
+    for _ in range(2):
+        Journal(tmp_path, space).add_once("together", {"batch_size": 50})
+    journal = Journal(tmp_path, space)
+    opened = journal.begin()
+    opened.close()
+    assert opened.trial.chosen == {"batch_size": 50}
+    assert len(journal.trials()) == 1
 
 
 def test_a_study_takes_its_first_trials_once_and_in_their_order(tmp_path):

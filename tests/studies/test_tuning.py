@@ -264,6 +264,16 @@ def test_a_far_too_slow_trial_is_cut_in_its_first_second(monkeypatch, millisecon
     assert watcher.seconds == pytest.approx(0.02 * 36, abs=0.05)
 
 
+def test_a_search_begins_near_its_base_and_goes_on_with_what_helped(tiny_dataset, tmp_path):
+    vary = {"epochs": [10, 60], "learning_rate": [0.001, 0.02]}  # the base learns next to nothing
+    begun = space_of({"name": "mine", "base": "logistic", "vary": vary})
+    search = tune(tiny_dataset, begun, minutes=5.0, trials=3, out=tmp_path / "study")
+    longer, faster = ({"epochs": 60, "learning_rate": 0.001}, {"epochs": 10, "learning_rate": 0.02})
+    assert [dict(trial.chosen) for trial in search.trials[:2]] == [longer, faster]
+    assert all(trial.accuracy > search.base.accuracy for trial in search.trials[:2])
+    assert dict(search.trials[2].chosen) == {**longer, **faster, "epochs": 60}
+
+
 def test_of_equally_good_trials_the_quickest_is_the_best():
     trials = (
         Trial(0, {}, "finished", 0.9, seconds=3.0),

@@ -1,16 +1,17 @@
-"""Where a search begins: at its base, with one choice changed at a time.
+"""Where a search begins: at its base, with one choice changed at a time, then what helped together.
 
 So a person would begin, too. What is better or worse than the base near it is known after a few
 trials; random ones are spent mostly on what is far worse, or takes far longer.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loupe.errors import NotationError
 from loupe.recipes.notation import parse
 from loupe.recipes.recipe import Recipe
 from loupe.studies.space import MOST_TRIED, OF_BASE, Choice, Domain, Space, Value, filled
+from loupe.studies.trials import Trial
 
 Chosen = dict[str, Value]
 
@@ -39,6 +40,24 @@ def one_at_a_time(space: Space, base: Recipe) -> list[Chosen]:
         for value in domain.values
         if value != here[name]
     ]
+
+
+def together(here: Chosen, ended: Sequence[Trial], accuracy: float) -> Chosen | None:
+    """Give the base with all choices that helped alone; None where fewer than two did.
+
+    Args:
+        here: the base.
+        ended: the trials of `one_at_a_time`.
+        accuracy: the base's, on the images that the trials were measured on.
+    """
+    helped = [trial for trial in ended if trial.is_finished and trial.accuracy > accuracy]
+    changes = {
+        name: value
+        for trial in sorted(helped, key=lambda trial: trial.accuracy)  # of one setting the best
+        for name, value in trial.chosen.items()
+        if value != here[name]
+    }
+    return {**here, **changes} if len(changes) > 1 else None
 
 
 def chosen_of(space: Space, base: Recipe) -> Chosen | None:

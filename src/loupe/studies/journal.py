@@ -77,6 +77,13 @@ class Journal:
                 for chosen in trials:
                     self.study.enqueue_trial(dict(chosen))
 
+    def add_once(self, name: str, chosen: Mapping[str, Value]) -> None:
+        """Put one more trial next, if no process of the study has put one of this name yet."""
+        with locked(self.folder / LOCKS / "study"):
+            if name not in self.study.user_attrs:
+                self.study.set_user_attr(name, dict(chosen))
+                self.study.enqueue_trial(dict(chosen))
+
     def begin(self) -> "OpenTrial":
         """Begin the next trial; it belongs to this process."""
         with locked(self.folder / LOCKS / "study"):

@@ -62,6 +62,11 @@ class Trial:
         """Whether it can be chosen."""
         return self.outcome == "finished"
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known what became of it."""
+        return self.outcome not in ("running", "killed")
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain values; what is no number is None."""
         values = asdict(self)

@@ -23,7 +23,7 @@ from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, changed, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
 from loupe.studies.attempt import Cut, Watcher, attempt, drop_model, trained, validation_accuracy
-from loupe.studies.beginning import one_at_a_time
+from loupe.studies.beginning import chosen_of, one_at_a_time, together
 from loupe.studies.fitting import fitting
 from loupe.studies.folds import learning_images
 from loupe.studies.journal import LOCKS, Journal
@@ -41,6 +41,7 @@ from loupe.studies.space import Space, as_values, find_space, space_of
 from loupe.studies.trials import Trial, best_of
 
 DEFAULT_SPACE = "small"
+TOGETHER = "together"  # the trial of all that helped alone
 TRIALS, BASE, CONFIRMED = "trials", "base", "confirmed"
 OTHER_SEED = 1_000_003  # added to the recipe's, to train the best and the base once more
 OVERHEAD = 1.3  # of training seconds: validation, export, and what differs between two times
@@ -143,7 +144,8 @@ class _Tuning:
         self.folder, self.space, self.dataset, self.journal = folder, space, dataset, journal
         self.facts, self.no_slower, self.deadline, self.watch = facts, no_slower, deadline, watch
         self.base_recipe = settled(space.base, dataset)
-        self.journal.begin_with(one_at_a_time(space, self.base_recipe))
+        self.first = one_at_a_time(space, self.base_recipe)
+        self.journal.begin_with(self.first)
         self.interrupted = False
 
     def run(self, most: int | None) -> Search:
@@ -181,12 +183,24 @@ class _Tuning:
             share=1.0,
         )
 
+    def _add_what_helped(self, base: Trial) -> None:
+        """Once the first trials have ended, try all together what helped alone."""
+        here = chosen_of(self.space, self.base_recipe)
+        ended = [trial for trial in self.journal.trials() if trial.has_ended]
+        first = [trial for trial in ended if trial.chosen in self.first]
+        if here is None or not first or len(first) < len(self.first):
+            return
+        chosen = together(here, first, base.accuracy)
+        if chosen is not None:
+            self.journal.add_once(TOGETHER, chosen)
+
     def _search(self, base: Trial, most: int | None) -> None:
         count = 0
         while most is None or count < most:
             deadline = self.deadline - self._reserve(base)
             if time.monotonic() >= deadline and count:
                 return
+            self._add_what_helped(base)
             opened = self.journal.begin()
             recipe = replace(opened.recipe(self.base_recipe), name=opened.trial.name)
             watcher = Watcher(
