@@ -41,6 +41,13 @@ def test_one_network_takes_the_place_of_a_list():
     assert [kept.network_of(member) for member in range(3)] == ["8N", "11N", "8N"]
 
 
+def test_one_member_of_several_networks_is_asked_which():
+    several = from_dict({"name": "mine", "networks": ["8N", "9N"], "members": 4})
+    with pytest.raises(RecipeError, match="members = 1.*2 networks.*8N or 9N"):
+        changed(several, {"members": 1})
+    assert changed(several, {"members": 1, "network": "9N"}).members == 1
+
+
 def test_toml_spells_every_setting_out():
     written = tomllib.loads(to_toml(Recipe(name="mine", minutes=3, variants={"few": {"ema": 0.5}})))
     # A list of networks is written where there is one: committees of one network have none.

@@ -215,6 +215,12 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     values = to_dict(recipe)
     if "network" in overrides:
         values.pop("networks", None)  # one for all members replaces one for each
+    several = values.get("networks", ())
+    if overrides.get("members") == 1 and "networks" not in overrides and len(several) > 1:
+        raise RecipeError(
+            f"recipe '{recipe.name}': members = 1, but its members have {len(several)} networks. "
+            f"Say which one with network: {' or '.join(several)}."
+        )
     for key, value in overrides.items():
         table, dot, inner = key.partition(".")
         if dot:
