@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import functools
 import json
 import re
 import subprocess
@@ -23,13 +24,18 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 TORCH_ROOMS = ("networks", "training", "studies", "generation")
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 40  # lines; past that there are two ideas in it
 
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 Node = TypeVar("Node", bound=ast.AST)
+
+
+@functools.cache
+def trees() -> dict[Path, ast.Module]:
+    """Every module's syntax."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 
 
 def nodes(kind: type[Node]) -> Iterator[tuple[Path, Node]]:
     """Every node of one kind, with the module that it is in."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, kind):
                 yield path, node

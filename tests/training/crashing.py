@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import torch
-import torch._dynamo  # the first optimizer imports it: here once, and not in every child
 
 import loupe.files
 from loupe.data.read import read

@@ -241,13 +241,40 @@ def test_the_outlier_distance_is_mahalanobis_to_the_guessed_class():
     np.testing.assert_allclose(away.sum(1), expected, rtol=1e-3)
 
 
+def test_without_foreign_images_the_outlier_is_that_distance(tiny_dataset):
+    classifier, statistics = classifier_with(foreign=None)
+    output = classifier.examine(tiny_dataset.images)
+    away = output.features @ statistics.whitening
+    away -= statistics.class_means[output.probabilities.argmax(1)]
+    np.testing.assert_allclose(output.outlier, np.sqrt((away**2).mean(1)), rtol=1e-4)
+
+
+def test_with_foreign_images_the_outlier_is_how_surprising_an_image_is(tiny_dataset):
+    foreign = np.random.default_rng(1).normal(0, 3, (40, 5)).astype(np.float32)
+    classifier, statistics = classifier_with(foreign=foreign)
+    output, learnt = classifier.examine(tiny_dataset.images), statistics.foreignness
+    white = output.features @ statistics.whitening
+    away = white - statistics.class_means[output.probabilities.argmax(1)]
+    odds = white @ learnt.linear + away**2 @ learnt.quadratic + learnt.offset
+    np.testing.assert_allclose(output.outlier, np.logaddexp(0, odds), rtol=1e-3, atol=1e-4)
+    assert (output.outlier >= 0).all()
+
+
+def classifier_with(foreign):
+    """An untrained network of five features, with statistics that were drawn."""
+    features = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    statistics = measure_features(features, np.arange(30) % 3, 3, foreign)
+    card = Card(("a", "b", "c"), (8, 8, 1), {}, None, {}, {}, {}, "now")
+    return loads(write_model(committee_of("4C3-MP2-5N"), 1.0, statistics, card)), statistics
+
+
 def test_most_validation_images_lie_below_the_threshold_and_noise_above(tiny_dataset, tmp_path):
     run = loupe.train(tiny_dataset, tiny.recipe_of(epochs=4, validation=0.3), out=tmp_path / "run")
     threshold = run.card.outlier_threshold
     test = run.classifier.examine(tiny_dataset.test.images).outlier
     assert (test <= threshold).mean() > 0.9
     noise = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1), np.uint8)
-    assert (run.classifier.examine(noise).outlier > threshold).mean() > 0.5
+    assert (run.classifier.examine(noise).outlier > threshold).mean() > 0.9
 
 
 def test_a_dead_network_still_has_finite_outputs(finished, tiny_dataset):

@@ -24,7 +24,8 @@ class Output:
     Attributes:
         probabilities: float32 `[n k]`.
         features: penultimate activations, float32 `[n d]`.
-        outlier: distance of the features from the guessed class, float32 `[n]`.
+        outlier: how strange each image is, float32 `[n]`: how surprising it would be as one of the
+            classes, in nats. The card has the threshold.
     """
 
     probabilities: Probabilities

@@ -80,7 +80,7 @@ class Evaluation:
         dataset: the images that were read, with labels and `class_names` in the classifier's order.
         probabilities: of each class for each image, float32 `[n k]`.
         features: of each image, float32 `[n d]`, where the classifier gives them.
-        outlier: distance of each image from its class, float32 `[n]`.
+        outlier: how strange each image is, float32 `[n]`.
         split: which split of the data it is.
         metrics: every metric of `METRICS`, with its interval.
         per_class: precision, recall and F1 of each class.

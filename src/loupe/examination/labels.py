@@ -74,7 +74,7 @@ class Suspect:
         nearest: the nearest training images.
         twins: training images that are equal to it and have another label.
         is_flagged: whether confident learning takes the label for wrong.
-        outlier: distance from the guessed class; over 1 is further than 99.5 % of images.
+        outlier: how strange it is; over 1 is stranger than 99.5 % of images.
     """
 
     rank: int

@@ -26,8 +26,8 @@ class Evidence:
         looked: images whose neighbours were looked up: those that the networks doubt most.
         nearest: positions of their nearest training images, int64 `[n m]`; -1 of the others.
         votes: shares of the neighbours' labels, float32 `[n k]`; 0 of the others.
-        outlier: distance from the guessed class, in units of the distance below which 99.5 % of
-            held-out images lie, float32 `[n]`; 0 where no such distance is known.
+        outlier: how strange each image is, in units of what 99.5 % of held-out images stay below,
+            float32 `[n]`; 0 where that is not known.
         blank: images of one value only.
         twins: positions of the training images that are equal to an image and have another label.
     """

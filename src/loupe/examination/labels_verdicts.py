@@ -20,7 +20,7 @@ TWO_CLASSES = 0.25  # a label that still has this much of it is not ruled out
 # Of what is under all three limits, 97 to 99 % are wrong where a tenth of the labels was flipped to
 # any class (Fashion-MNIST, MNIST), 45 % on Fashion-MNIST where one in a hundred was.
 SURELY_WRONG = 0.05
-UNLIKE = 1.0  # outlier distance from which on an image is unlike its class
+UNLIKE = 1.0  # an outlier from which on an image is stranger than others
 SHOWN = 8  # nearest training images of a suspect that are named
 
 
@@ -155,5 +155,5 @@ def _reason(evidence: Evidence, index: int, names: Sequence[str]) -> str:
             said += f", {round(number * votes[label]) or 'none'} {quoted(names[label])}"
         parts.append(said)
     if evidence.outlier[index] > UNLIKE:
-        parts.append(f"{evidence.outlier[index]:.1f} times as far from its class as others go")
+        parts.append(f"{evidence.outlier[index]:.1f} times as strange as others get")
     return "; ".join(parts)

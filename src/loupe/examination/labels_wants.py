@@ -10,7 +10,7 @@ from loupe.examination.wording import counted, percent, quoted
 MOST_PAIRS, MOST_THIN = 5, 3
 SHOWN = 7  # examples: a row of them fits beside the advice
 LEAST = 3  # images: fewer prove nothing
-UNLIKE = 1.0  # outlier distance from which on an image is far from others of its class
+UNLIKE = 1.0  # an outlier from which on an image is stranger than others
 
 
 def wants(dataset: Dataset, evidence: Evidence, found: tuple[Suspect, ...]) -> tuple[Want, ...]:
@@ -63,7 +63,7 @@ def _pairs(dataset: Dataset, evidence: Evidence, counts: np.ndarray) -> list[Wan
 
 
 def _thin_places(dataset: Dataset, evidence: Evidence, counts: np.ndarray) -> list[Want]:
-    """Classes with images that stand alone: far from the others, and read wrongly or with doubt."""
+    """Classes with images that stand alone: stranger than the others, often misread."""
     names = dataset.class_names
     alone = counts & (evidence.outlier > UNLIKE)
     found = []
@@ -80,7 +80,7 @@ def _thin_places(dataset: Dataset, evidence: Evidence, counts: np.ndarray) -> li
                 number=len(lonely),
                 advice=(
                     f"{counted(len(lonely), 'image')} of {int(inside.sum()):,} of {quoted(name)} "
-                    f"stand alone: further from their class than 99.5 % of images, and "
+                    f"stand alone: stranger than 99.5 % of images, and "
                     f"{percent(wrong, 0)} of them are misread. Collect more of these kinds."
                 ),
                 shown=tuple(lonely[:SHOWN].tolist()),

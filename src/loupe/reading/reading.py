@@ -19,8 +19,7 @@ class Glyph:
             EXIF data says.
         label: the name of its class, or `?` where it is none of the classes.
         guesses: class names with their probabilities, best first.
-        outlier: how far it is from the training images of its class; compare it with the
-            threshold in the model's card.
+        outlier: how strange it is; compare it with the threshold in the model's card.
         frame: what the model saw, uint8 `[h w c]`.
         line: the line that it stands in, counted from 0.
     """

@@ -37,7 +37,7 @@ def out_of_fold(folds: Folds) -> Evidence:
         output = classifier.examine(dataset.images)
         inside = folds.inside(fold)
         probabilities[inside] = output.probabilities[inside]
-        outlier[inside] = output.outlier[inside] / _usual_distance(classifier)
+        outlier[inside] = output.outlier[inside] / _usual_strangeness(classifier)
         features.append(output.features)
     looked = doubted(margins(dataset.labels, probabilities))
     agreement = np.ones(n, np.float32)
@@ -71,11 +71,11 @@ def by_committee(folds: Folds, test: Dataset, others: Sequence[Classifier]) -> E
     k = len(test.class_names)
     said = np.zeros((len(test), k), np.float32)
     said[asked] = np.mean([votes(one, folds.dataset.labels, k) for one in named], axis=0)
-    distances = [
-        output.outlier / _usual_distance(classifier)
+    strange = [
+        output.outlier / _usual_strangeness(classifier)
         for output, classifier in zip(outputs, classifiers, strict=True)
     ]
-    outlier = np.median(np.stack(distances), axis=0)
+    outlier = np.median(np.stack(strange), axis=0)
     return _evidence(
         test, folds.dataset, (probabilities, agreement), looked, near, said, outlier=outlier
     )
@@ -172,6 +172,6 @@ def _most_often(found: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _usual_distance(classifier: Classifier) -> float:
-    """The distance below which nearly all held-out images lie; unknown without such images."""
+def _usual_strangeness(classifier: Classifier) -> float:
+    """What nearly all held-out images stay below; unknown without such images."""
     return classifier.card.outlier_threshold or float("inf")

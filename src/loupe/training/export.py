@@ -1,6 +1,6 @@
 """From trained networks to the one model file: graph, statistics, parity gate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from loupe.errors import ModelError
 from loupe.networks.committee import Committee
 from loupe.networks.graph import Graph
 from loupe.training.device import Compute
+from loupe.training.foreign import Foreignness, fit_foreignness
 
 MAX_FEATURES = 256  # more are projected onto their principal components
 EXACT_COMPONENTS = 1152  # images or features up to which these are exact: 0.2 s
@@ -35,19 +36,41 @@ class FeatureStatistics:
         projection: principal components, `[d p]`; None where nothing is projected.
         whitening: makes the spread within classes 1 in every direction, `[p p]`.
         class_means: whitened, `[k p]`.
+        foreignness: tells foreign images from them; without it the distance from the guessed
+            class has to do.
     """
 
     center: Float32[np.ndarray, " d"] | None
     projection: Float32[np.ndarray, "d p"] | None
     whitening: Float32[np.ndarray, "p p"]
     class_means: Float32[np.ndarray, "k p"]
+    foreignness: Foreignness | None = None
+
+    def whiten(self, features: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n p"]:
+        """Take what the last hidden layer says to where the spread within classes is 1."""
+        if self.projection is not None:
+            features = (features - self.center) @ self.projection
+        whitened: Float32[np.ndarray, "n p"] = features @ self.whitening
+        return whitened
 
 
-def measure_features(features: Features, labels: Labels, num_classes: int) -> FeatureStatistics:
+def measure_features(
+    features: Features,
+    labels: Labels,
+    num_classes: int,
+    foreign: Float32[np.ndarray, "m d"] | None = None,
+) -> FeatureStatistics:
     """Measure where each class lies in the space of features, and how far it spreads.
 
     The distance is Mahalanobis' with one covariance for all classes (Lee et al. 2018,
     arXiv:1807.03888).
+
+    Args:
+        features: of training images.
+        labels: theirs.
+        num_classes: how many classes there are; each has an image at least.
+        foreign: features of images that are none of the classes, to learn from what sets them
+            apart.
     """
     center = projection = None
     points = features
@@ -62,12 +85,16 @@ def measure_features(features: Features, labels: Labels, num_classes: int) -> Fe
     variance, directions = np.linalg.eigh(covariance)
     floor = RIDGE * max(variance.mean(), 1e-12)
     whitening = directions / np.sqrt(variance.clip(0) + floor)
-    return FeatureStatistics(
+    measured = FeatureStatistics(
         center,
         projection,
         whitening.astype(np.float32),
         (means @ whitening).astype(np.float32),
     )
+    if foreign is None:
+        return measured
+    known = measured.whiten(features), measured.class_means, measured.whiten(foreign)
+    return replace(measured, foreignness=fit_foreignness(*known))
 
 
 def principal_components(
@@ -125,7 +152,7 @@ def write_model(
     graph.add("Softmax", logits, output="probabilities", axis=1)
     features = _write_features(graph, features, statistics)
     if foreignness is None:
-        _write_distance(graph, features, statistics)
+        _write_outlier(graph, features, statistics)
     else:
         graph.add("Identity", foreignness, output="outlier")
     num_features = statistics.whitening.shape[0]
@@ -195,15 +222,25 @@ def _write_features(graph: Graph, features: str, statistics: FeatureStatistics) 
     return graph.add("MatMul", centered, graph.constant(statistics.projection), output="features")
 
 
-def _write_distance(graph: Graph, features: str, statistics: FeatureStatistics) -> None:
-    """Write the output `outlier` as the distance from the guessed class."""
+def _write_outlier(graph: Graph, features: str, statistics: FeatureStatistics) -> None:
+    """Write the output `outlier`: how surprising the image is as one of the classes, in nats.
+
+    Minus the log of the probability that it is no foreign image; where none was learnt from, the
+    distance from the guessed class.
+    """
     white = graph.add("MatMul", features, graph.constant(statistics.whitening))
     guess = graph.add("ArgMax", "probabilities", axis=1, keepdims=0)
     mean = graph.add("Gather", graph.constant(statistics.class_means), guess, axis=0)
     away = graph.add("Sub", white, mean)
+    squared = graph.add("Mul", away, away)
     axes = graph.constant(np.array([1], np.int64))
-    squared = graph.add("ReduceMean", graph.add("Mul", away, away), axes, keepdims=0)
-    graph.add("Sqrt", squared, output="outlier")
+    if (learnt := statistics.foreignness) is None:
+        graph.add("Sqrt", graph.add("ReduceMean", squared, axes, keepdims=0), output="outlier")
+        return
+    columns = (graph.constant(each[:, None]) for each in (learnt.linear, learnt.quadratic))
+    parts = [graph.add("MatMul", *each) for each in zip((white, squared), columns, strict=True)]
+    odds = graph.add("Add", graph.add("Add", *parts), _scalar(graph, learnt.offset))
+    graph.add("Softplus", graph.add("Squeeze", odds, axes), output="outlier")
 
 
 def _scalar(graph: Graph, value: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loupe.arrays import Labels, Probabilities
+from loupe.arrays import Features, Images, Labels, Probabilities
 from loupe.classifier.card import Card
 from loupe.data.dataset import Dataset
 from loupe.examination.calibration import fit_temperature
@@ -31,9 +31,11 @@ from loupe.training.export import (
     read_back,
     write_model,
 )
+from loupe.training.foreign import foreign_images
 from loupe.training.scores import predict_logits
 
 FEATURE_SAMPLE = 3_000  # training images that the statistics of the features are taken from
+FOREIGN_SAMPLE = 1_500  # images of nothing to set them apart from; twice as many refuse as much
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,19 @@ def _statistics(committee: Committee, train: Dataset) -> FeatureStatistics:
     rank[spread] = np.concatenate([np.arange(count) for count in train.counts()])
     chosen = np.argsort(rank, kind="stable")[:FEATURE_SAMPLE]  # the first of each class, in turn
     sample = train.select(chosen)
-    images = image_tensor(sample.images).float().div_(255)
+    features = _features(committee, sample.images)
+    foreign = None
+    if not committee.rejects:  # these know it themselves
+        foreign = _features(committee, foreign_images(sample.images, FOREIGN_SAMPLE))
+    return measure_features(features, sample.labels, len(train.class_names), foreign)
+
+
+def _features(committee: Committee, images: Images) -> Features:
+    scaled = image_tensor(images).float().div_(255)
     with torch.inference_mode():
-        parts = [committee.features(batch) for batch in torch.split(images, 500)]
-    features = torch.cat(parts).numpy()
-    return measure_features(features, sample.labels, len(train.class_names))
+        parts = [committee.features(batch) for batch in torch.split(scaled, 500)]
+    features: Features = torch.cat(parts).numpy()
+    return features
 
 
 def _votes(committee: Committee, images: Tensor) -> Tensor:
