@@ -65,6 +65,8 @@ def main() -> None:
         "best": None if best is None else best.to_dict(),
         "best_kept": asdict(search.best_kept) if search.best_kept else None,
         "optimism": search.optimism,
+        "finals": [asdict(each) for each in search.finals],
+        "pairs": search.pairs,
         "difference": asdict(search.difference) if search.difference else None,
         "is_better": search.is_better,
         "importance": search.importance,

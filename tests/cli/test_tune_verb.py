@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loupe.studies import confirming
 from loupe.studies.spaces import SPACES
 
 SPACE = """
@@ -29,7 +30,8 @@ def test_its_help_names_every_space(loupe_command):
     assert all(name in said for name in SPACES)
 
 
-def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space):
+def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space, monkeypatch):
+    monkeypatch.setattr(confirming, "MOST_PAIRS", 1)
     said = loupe_command("tune", "digits", "--space", "mine.toml", "--trials", 2, "--json")
     assert said.code == 0, said.err
     lines = [json.loads(line) for line in said.out.splitlines()]

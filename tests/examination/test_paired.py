@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from loupe.examination.intervals import wilson
-from loupe.examination.paired import difference, difference_interval, holm, mcnemar
+from loupe.examination.paired import (
+    difference,
+    difference_interval,
+    holm,
+    mcnemar,
+    mean_difference,
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -73,3 +79,42 @@ def test_a_difference_counts_the_images_that_only_one_reads_rightly():
     back = difference(second, first)
     assert back.value == -found.value
     assert back.p == found.p
+
+
+def read(rate, seeds, n=2000, seed=0):
+    """How several classifiers read images of which some are harder than others."""
+    generator = np.random.default_rng(seed)
+    hard = np.random.default_rng(99).random(n) < 0.2
+    return generator.random((seeds, n)) < np.where(hard, rate, 0.99)
+
+
+def test_one_classifier_of_each_kind_is_mcnemars_case():
+    first, second = read(0.6, 1), read(0.5, 1, seed=1)
+    assert mean_difference(first, second) == difference(first[0], second[0])
+
+
+def test_several_of_each_kind_make_a_small_difference_certain():
+    one = mean_difference(read(0.60, 1), read(0.54, 1, seed=1))
+    many = mean_difference(read(0.60, 16), read(0.54, 16, seed=1))
+    assert many.high - many.low < (one.high - one.low) / 2
+    assert many.p < 0.01
+    assert many.low < many.value < many.high
+    assert many.value == pytest.approx(0.2 * 0.06, abs=0.003)
+    back = mean_difference(read(0.54, 16, seed=1), read(0.60, 16))
+    assert (back.value, back.p) == pytest.approx((-many.value, many.p))
+    assert (back.only_first, back.only_second) == (many.only_second, many.only_first)
+
+
+def test_exchanged_signs_err_as_often_as_they_say():
+    """Of kinds that are equally good, one comparison in twenty is to seem real."""
+    p = [
+        mean_difference(read(0.6, 2, 400, 2 * k), read(0.6, 2, 400, 2 * k + 1)).p for k in range(60)
+    ]
+    assert 0 <= sum(value < 0.05 for value in p) <= 8  # 3 expected; 9 or more: 1 in 500
+    assert 0.35 < np.mean(p) < 0.65
+
+
+def test_kinds_that_read_every_image_alike_do_not_differ():
+    right = read(0.6, 3)
+    found = mean_difference(right, right)
+    assert (found.value, found.p, found.only_first, found.only_second) == (0, 1, 0, 0)

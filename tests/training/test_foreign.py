@@ -63,9 +63,9 @@ def test_features_that_say_nothing_are_no_reason_to_refuse():
     assert found.offset == pytest.approx(0, abs=1e-3)
 
 
-def test_clothes_shown_to_a_model_of_digits_are_refused(tmp_path):
+def test_shapes_shown_to_a_model_of_digits_are_refused(tmp_path):
     digits = loupe.read("digits")
-    run = loupe.train(digits, loupe.recipe("fast", epochs=6), out=tmp_path / "run")
+    run = loupe.train(digits, loupe.recipe("mlp-64-32", epochs=8), out=tmp_path / "run")
     threshold = run.card.outlier_threshold
     refused = [
         (run.classifier.examine(images).outlier > threshold).mean()

@@ -36,6 +36,21 @@ class Reading:
     n: int
 
 
+@dataclass(frozen=True)
+class Final:
+    """One of the best trials, trained again with other seeds.
+
+    Attributes:
+        number: of the trial.
+        accuracy: mean on the images that chose it.
+        seeds: how often it was trained again.
+    """
+
+    number: int
+    accuracy: float
+    seeds: int
+
+
 @dataclass(frozen=True, eq=False)
 class Search:
     """What a search has found so far.
@@ -48,10 +63,12 @@ class Search:
         base_recipe: the same as a recipe, settled for the data.
         trials: in the order in which they began.
         importance: share of the differences that each setting explains; empty if too few.
-        best_kept: the best trial's model on the images that were kept from the search.
-        difference: the best recipe less the base on these images, both trained once more with
-            another seed; None if there was no time for it.
-        confirmed: these two models, the base first.
+        best_kept: a model of the best trial on the images that were kept from the search.
+        difference: the best recipe less the base on these images, both trained again with other
+            seeds; None if there was no time for it.
+        confirmed: mean readings of these models, the base's first.
+        pairs: how often each was trained.
+        finals: the best trials, trained again; empty if there was no time for it.
         interrupted: whether Ctrl-C ended it.
     """
 
@@ -65,12 +82,17 @@ class Search:
     best_kept: Reading | None = None
     difference: Difference | None = None
     confirmed: tuple[Reading, ...] = ()
+    pairs: int = 0
+    finals: tuple[Final, ...] = ()
     interrupted: bool = False
 
     @property
     def best(self) -> Trial | None:
-        """The best finished trial."""
-        return best_of(self.trials)
+        """The best finished trial; where the best were trained again, the best of these."""
+        if not self.finals:
+            return best_of(self.trials)
+        winner = max(self.finals, key=lambda final: final.accuracy).number
+        return next(trial for trial in self.trials if trial.number == winner)
 
     @property
     def optimism(self) -> float | None:
@@ -104,10 +126,12 @@ class Search:
             "base": self.base.to_dict(),
             "best": self.best.number if self.best else None,
             "importance": self.importance,
+            "finals": [asdict(each) for each in self.finals],
             "best_kept": asdict(self.best_kept) if self.best_kept else None,
             "optimism": self.optimism,
             "difference": asdict(self.difference) if self.difference else None,
             "confirmed": [asdict(each) for each in self.confirmed],
+            "pairs": self.pairs,
             "is_better": self.is_better,
             "interrupted": self.interrupted,
         }
@@ -133,6 +157,12 @@ def sentences(search: Search) -> list[str]:
         f"{best.name} is the best of {len(search.trials)} trials: {best.accuracy:.2%} on the "
         f"{n:,} validation images that chose it; {base.chosen['recipe']} has {base.accuracy:.2%}."
     ]
+    if search.finals:
+        finals = {final.number: final for final in search.finals}
+        said.append(
+            f"The best {len(finals)} were trained {_times(finals[best.number].seeds)} with other "
+            f"seeds: it keeps {finals[best.number].accuracy:.2%}, and none of the others more."
+        )
     if search.best_kept is not None and search.optimism is not None:
         kept = search.best_kept
         found = f"{abs(100 * search.optimism):.2f} points "
@@ -149,13 +179,17 @@ def _verdict(search: Search) -> str:
     if found is None:
         return (
             f"Whether it is really better than {base} was not measured: there was no time left to "
-            "train both once more with another seed. Give the study more minutes: it goes on."
+            "train both again with another seed. Give the study more minutes: it goes on."
         )
     figures = (
         f"{100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f}), "
-        f"p = {found.p:.2g} (McNemar)"
+        f"p = {found.p:.2g} ({'McNemar' if search.pairs == 1 else 'signs exchanged at random'})"
     )
-    again = f"Both trained once more with another seed, and read on the {found.n:,} kept images: "
+    seeds = "another seed" if search.pairs == 1 else "other seeds"
+    again = (
+        f"Both trained {_times(search.pairs)} with {seeds}, and read on the {found.n:,} kept "
+        "images: "
+    )
     if search.is_better:
         return f"{again}it is really better than {base}, by {figures}."
     if found.value < 0 and found.p < SIGNIFICANT:
@@ -163,3 +197,8 @@ def _verdict(search: Search) -> str:
     return (
         f"{again}no real difference to {base} was found: {figures}. Keep {base}, or search longer."
     )
+
+
+def _times(count: int) -> str:
+    """Write how often something was done again."""
+    return {1: "once more", 2: "twice more"}.get(count, f"{count} times more")

@@ -93,5 +93,10 @@ def trial_of(number: int, chosen: Mapping[str, Value], record: str | None, over:
 
 def best_of(trials: tuple[Trial, ...]) -> Trial | None:
     """Give the best finished trial; of equally good ones the quickest."""
+    return next(iter(ranked(trials)), None)
+
+
+def ranked(trials: tuple[Trial, ...]) -> list[Trial]:
+    """Give the finished trials, best first; of equally good ones the quickest."""
     finished = [trial for trial in trials if trial.is_finished]
-    return max(finished, key=lambda each: (each.accuracy, -each.seconds), default=None)
+    return sorted(finished, key=lambda each: (-each.accuracy, each.seconds))

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,27 @@ from typing import Any
 import numpy as np
 
 from loupe import __version__
-from loupe.classifier.classifier import Classifier
 from loupe.data.dataset import Dataset, require_dataset
 from loupe.data.split import hold_out_validation, seal_test
 from loupe.errors import RecipeError, RunError, require
-from loupe.examination.intervals import wilson
-from loupe.examination.paired import difference
 from loupe.files import write_json, write_text
 from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, changed, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
-from loupe.studies.attempt import Cut, Watcher, attempt, drop_model, trained, validation_accuracy
+from loupe.studies.attempt import Watcher, attempt, drop_model, validation_accuracy
 from loupe.studies.beginning import chosen_of, one_at_a_time, together
+from loupe.studies.confirming import (
+    FINALISTS,
+    FINALS,
+    Again,
+    Clock,
+    Ended,
+    compare,
+    finals,
+    plan,
+    read_rightly,
+    reading,
+)
 from loupe.studies.fitting import fitting
 from loupe.studies.folds import learning_images
 from loupe.studies.journal import LOCKS, Journal
@@ -38,22 +47,16 @@ from loupe.studies.search import (
     plain,
 )
 from loupe.studies.space import Space, as_values, find_space, space_of
-from loupe.studies.trials import Trial, best_of
+from loupe.studies.trials import Trial, best_of, ranked
 
 DEFAULT_SPACE = "small"
 TOGETHER = "together"  # the trial of all that helped alone
-TRIALS, BASE, CONFIRMED = "trials", "base", "confirmed"
-OTHER_SEED = 1_000_003  # added to the recipe's, to train the best and the base once more
-OVERHEAD = 1.3  # of training seconds: validation, export, and what differs between two times
+TRIALS, BASE = "trials", "base"
 
 # Of all learning images, those that choose, and as many that are kept from the search.
 ENOUGH_KEPT, LEAST_SHARE, MOST_SHARE = 2500, 1 / 12, 0.2
 
 WatchTrial = Callable[[Trial], None]
-
-
-class Ended(Exception):
-    """Ctrl-C, or the clock, while something else than a trial was trained."""
 
 
 def tune(
@@ -75,7 +78,8 @@ def tune(
     Args:
         dataset: what the recipe is for.
         space: a `Space`, the name of one, or a TOML file.
-        minutes: for all of it; the last of them for the comparison with the base.
+        minutes: for all of it; up to two fifths of them for the best trials once more, and for the
+            comparison with the base.
         trials: at most so many in this call.
         out: the study's folder; default: `studies/<data>-<space>`.
         no_slower: only recipes that train in no more time than the base.
@@ -98,13 +102,13 @@ def tune(
     space = fitting(space, dataset.image_shape, mirrored=mirrored)
     if not minutes > 0 or (trials is not None and trials < 1):
         raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
-    deadline = time.monotonic() + 60 * minutes
+    clock = Clock.started(60 * minutes)
     folder = Path(out) if out is not None else STUDIES / plain(f"{dataset.name}-{space.name}")
     divided = divide(dataset)
     facts = _facts(divided, space, no_slower)
     _open_study(folder, facts)
     journal = Journal(folder, space)
-    return _Tuning(folder, space, divided, journal, facts, no_slower, deadline, watch).run(trials)
+    return _Tuning(folder, space, divided, journal, facts, no_slower, clock, watch).run(trials)
 
 
 def divide(dataset: Dataset) -> Dataset:
@@ -138,11 +142,12 @@ class _Tuning:
         journal: Journal,
         facts: dict[str, Any],
         no_slower: bool,
-        deadline: float,
+        clock: Clock,
         watch: WatchTrial | None,
     ) -> None:
         self.folder, self.space, self.dataset, self.journal = folder, space, dataset, journal
-        self.facts, self.no_slower, self.deadline, self.watch = facts, no_slower, deadline, watch
+        self.facts, self.no_slower, self.clock, self.watch = facts, no_slower, clock, watch
+        self.again = Again(folder, dataset, clock.deadline)
         self.base_recipe = settled(space.base, dataset)
         self.first = one_at_a_time(space, self.base_recipe)
         self.journal.begin_with(self.first)
@@ -156,8 +161,8 @@ class _Tuning:
             self._search(base, most)
         except KeyboardInterrupt:
             self.interrupted = True
-        except Ended:  # by the clock, or by a Ctrl-C that has been noted
-            pass
+        except Ended as ended:
+            self.interrupted = ended.by_hand
         search = Search(
             self.folder,
             self.space,
@@ -171,9 +176,7 @@ class _Tuning:
 
     def _train_base(self, base: Trial) -> Trial:
         """Train the recipe that is to be beaten, once for the whole study."""
-        watcher = Watcher(self.base_recipe.members, deadline=self.deadline)
-        with locked(self.folder / LOCKS / BASE):
-            run = self._trained(self.base_recipe, self.folder / BASE, watcher)
+        run = self.again.once(BASE, self.folder / BASE, self.base_recipe)
         return replace(
             base,
             outcome="finished",
@@ -197,7 +200,8 @@ class _Tuning:
     def _search(self, base: Trial, most: int | None) -> None:
         count = 0
         while most is None or count < most:
-            deadline = self.deadline - self._reserve(base)
+            kept = plan(base, ranked(self.journal.trials())[:FINALISTS], self.clock.seconds).seconds
+            deadline = self.clock.deadline - kept
             if time.monotonic() >= deadline and count:
                 return
             self._add_what_helped(base)
@@ -226,71 +230,54 @@ class _Tuning:
                 return
 
     def _concluded(self, search: Search) -> Search:
-        """Read the kept images: with the best trial's model, and with two of another seed."""
+        """Train the best trials again, read the kept images, and compare with the base."""
         if search.best is not None:
+            search = replace(search, importance=self.journal.importance())
+            best = ranked(search.trials)[:FINALISTS]
+            planned = plan(search.base, best, self.clock.seconds)
+            try:
+                if not self.interrupted:
+                    search = self._with_finals(search, best[: planned.finalists])
+                    search = self._compared(search, planned.pairs)
+            except Ended as ended:
+                self.interrupted = ended.by_hand
+            except KeyboardInterrupt:
+                self.interrupted = True
             search = replace(
-                search,
-                importance=self.journal.importance(),
-                best_kept=self._best_kept(search.best),
+                search, best_kept=self._best_kept(search), interrupted=self.interrupted
             )
-            if not self.interrupted:
-                search = self._compared(search)
             recipe = search.best_recipe
             assert recipe is not None
             write_text(self.folder / BEST_FILE, to_toml(recipe))
         write_json(self.folder / RESULT_FILE, search.to_dict())
         return search
 
-    def _compared(self, search: Search) -> Search:
-        """Train base and best once more with another seed, and compare them on the kept images.
+    def _with_finals(self, search: Search, best: Sequence[Trial]) -> Search:
+        """Choose among the best trials by what they are with other seeds."""
+        found = finals(self.again, [(trial, self._recipe(trial)) for trial in best])
+        return replace(search, finals=found)
 
-        The best trial was chosen for its figure, and luck is part of that: it is not to count.
-        """
+    def _compared(self, search: Search, pairs: int) -> Search:
         assert search.best is not None
-        best = self.space.recipe(search.best.chosen, self.base_recipe)
-        right = []
-        try:
-            for name, recipe in ((BASE, self.base_recipe), (search.best.name, best)):
-                other = replace(recipe, name=name, seed=recipe.seed + OTHER_SEED)
-                watcher = Watcher(recipe.members, deadline=self.deadline)
-                with locked(self.folder / LOCKS / f"{CONFIRMED}-{name}"):
-                    run = self._trained(other, self.folder / CONFIRMED / name, watcher)
-                right.append(self._right(run.classifier))
-        except KeyboardInterrupt:
-            return replace(search, interrupted=True)
-        except Ended:
-            return replace(search, interrupted=self.interrupted)
-        return replace(
-            search,
-            confirmed=tuple(map(_reading, right)),
-            difference=difference(right[1], right[0]),
+        base = replace(self.base_recipe, name=BASE)
+        confirmed, found, trained = compare(self.again, base, self._recipe(search.best), pairs)
+        return replace(search, confirmed=confirmed, difference=found, pairs=trained)
+
+    def _recipe(self, trial: Trial) -> Recipe:
+        return replace(self.space.recipe(trial.chosen, self.base_recipe), name=trial.name)
+
+    def _best_kept(self, search: Search) -> Reading | None:
+        """How a model of the best trial reads the kept images: its own, or one of its finals."""
+        assert search.best is not None
+        models = (
+            self._place(search.best) / MODEL_FILE,
+            *(self.folder / FINALS).glob(f"{search.best.name}-*/{MODEL_FILE}"),
         )
-
-    def _trained(self, recipe: Recipe, folder: Path, watcher: Watcher) -> Any:
-        try:
-            run = trained(recipe, self.dataset, folder, watcher)
-        except Cut as cut:
-            raise Ended from cut
-        if run.environment["interrupted"]:
-            self.interrupted = True
-            raise Ended
-        return run
-
-    def _best_kept(self, best: Trial) -> Reading | None:
-        model = self._place(best) / MODEL_FILE
-        if not model.exists():  # another process has found a better one since
-            return None
-        return _reading(self._right(open_run(model.parent).classifier))
-
-    def _right(self, classifier: Classifier) -> np.ndarray:
-        kept = self.dataset.test
-        right: np.ndarray = classifier.predict(kept.images).argmax(axis=1) == kept.labels
-        return right
-
-    def _reserve(self, base: Trial) -> float:
-        """Seconds to keep for training the base and the best once more."""
-        best = best_of(self.journal.trials())
-        return OVERHEAD * (base.seconds + (best.seconds if best else base.seconds))
+        for model in models:
+            if model.exists():  # unless another process has found a better one since
+                classifier = open_run(model.parent).classifier
+                return reading(read_rightly(classifier, self.dataset.test)[np.newaxis])
+        return None
 
     def _keep_one_model(self) -> None:
         trials = self.journal.trials()
@@ -301,11 +288,6 @@ class _Tuning:
 
     def _place(self, trial: Trial) -> Path:
         return self.folder / TRIALS / trial.name
-
-
-def _reading(right: np.ndarray) -> Reading:
-    interval = wilson(int(right.sum()), len(right))
-    return Reading(float(right.mean()), interval.low, interval.high, len(right))
 
 
 def _facts(divided: Dataset, space: Space, no_slower: bool) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def _statistics(committee: Committee, train: Dataset) -> FeatureStatistics:
     features = _features(committee, sample.images)
     foreign = None
     if not committee.rejects:  # these know it themselves
-        foreign = _features(committee, foreign_images(sample.images, FOREIGN_SAMPLE))
+        count = min(FOREIGN_SAMPLE, len(sample))
+        foreign = _features(committee, foreign_images(sample.images, count))
     return measure_features(features, sample.labels, len(train.class_names), foreign)
 
 
