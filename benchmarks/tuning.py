@@ -67,6 +67,7 @@ def main() -> None:
         "optimism": search.optimism,
         "finals": [asdict(each) for each in search.finals],
         "pairs": search.pairs,
+        "confirmed_seconds": search.confirmed_seconds,
         "difference": asdict(search.difference) if search.difference else None,
         "is_better": search.is_better,
         "importance": search.importance,

@@ -16,7 +16,7 @@ from loupe.training.job import Progress
 from loupe.training.train import resume, train
 
 NO_CHECKPOINT = 1e9  # seconds: a trial that was killed begins anew
-SLACK = 1.05  # of a time limit: seconds are never the same twice
+SLACK = 1.1  # of a time limit: seconds are never the same twice
 ROUGH_SLACK = 1.3  # the same, before the first epoch has been timed
 WARM_UP = 10  # steps that take longer than those that follow
 LEAST_SECONDS = 0.5  # of steps, to foresee from them what a training takes

@@ -138,29 +138,52 @@ def finals(again: Again, recipes: Sequence[tuple[Trial, Recipe]]) -> tuple[Final
     return tuple(found)
 
 
-def compare(
-    again: Again, base: Recipe, best: Recipe, pairs: int
-) -> tuple[tuple[Reading, Reading], Difference, int]:
+@dataclass(frozen=True)
+class Comparison:
+    """The base and the best of a search, each trained several times.
+
+    Attributes:
+        readings: mean readings of the kept images, the base's first.
+        difference: the best less the base.
+        seconds: of training, mean, the base's first.
+        pairs: how often each was trained.
+    """
+
+    readings: tuple[Reading, Reading]
+    difference: Difference
+    seconds: tuple[float, float]
+    pairs: int
+
+
+def compare(again: Again, base: Recipe, best: Recipe, pairs: int) -> Comparison:
     """Train two recipes again, in turn, and compare them on the images kept from the search.
 
-    Returns:
-        Their mean readings, base first; the best less the base; how often each was trained: fewer
-        than `pairs` where the time was over before.
+    Fewer times than `pairs` where the time is over before.
 
     Raises:
         Ended: before each was trained once.
     """
-    right: list[tuple[np.ndarray, np.ndarray]] = []
+    trained: list[list[Run]] = []
     try:
         for number in range(pairs):
-            one, other = (again.train(CONFIRMED, each, number) for each in (base, best))
-            right.append((_right(one, again.dataset), _right(other, again.dataset)))
+            trained.append([again.train(CONFIRMED, each, number) for each in (base, best)])
     except Ended as ended:
-        if ended.by_hand or not right:
+        if ended.by_hand or not trained:
             raise
-    of_base, of_best = (np.stack(each) for each in zip(*right, strict=True))
-    readings = reading(of_base), reading(of_best)
-    return readings, mean_difference(of_best, of_base), len(right)
+    kept = again.dataset.test
+    of_base, of_best = (
+        np.stack([read_rightly(run.classifier, kept) for run in runs])
+        for runs in zip(*trained, strict=True)
+    )
+    seconds = np.array(
+        [[run.environment["seconds"]["training"] for run in runs] for runs in trained]
+    ).mean(axis=0)
+    return Comparison(
+        (reading(of_base), reading(of_best)),
+        mean_difference(of_best, of_base),
+        (float(seconds[0]), float(seconds[1])),
+        len(trained),
+    )
 
 
 def reading(right: Bool[np.ndarray, "s n"]) -> Reading:
@@ -175,7 +198,3 @@ def read_rightly(classifier: Classifier, kept: Dataset) -> Bool[np.ndarray, " n"
     """Whether a model reads each of the kept images as its label says."""
     right: np.ndarray = classifier.predict(kept.images).argmax(axis=1) == kept.labels
     return right
-
-
-def _right(run: Run, dataset: Dataset) -> Bool[np.ndarray, " n"]:
-    return read_rightly(run.classifier, dataset.test)

@@ -67,6 +67,7 @@ class Search:
         difference: the best recipe less the base on these images, both trained again with other
             seeds; None if there was no time for it.
         confirmed: mean readings of these models, the base's first.
+        confirmed_seconds: how long they were trained, mean, the base first.
         pairs: how often each was trained.
         finals: the best trials, trained again; empty if there was no time for it.
         interrupted: whether Ctrl-C ended it.
@@ -83,6 +84,7 @@ class Search:
     difference: Difference | None = None
     confirmed: tuple[Reading, ...] = ()
     pairs: int = 0
+    confirmed_seconds: tuple[float, ...] = ()
     finals: tuple[Final, ...] = ()
     interrupted: bool = False
 
@@ -131,6 +133,7 @@ class Search:
             "optimism": self.optimism,
             "difference": asdict(self.difference) if self.difference else None,
             "confirmed": [asdict(each) for each in self.confirmed],
+            "confirmed_seconds": list(self.confirmed_seconds),
             "pairs": self.pairs,
             "is_better": self.is_better,
             "interrupted": self.interrupted,
@@ -171,7 +174,14 @@ def sentences(search: Search) -> list[str]:
             f"On {kept.n:,} images that were kept from the search it has {kept.accuracy:.2%} "
             f"({kept.low:.2%} to {kept.high:.2%}): the best figure is {found}."
         )
-    return [*said, _verdict(search)]
+    said.append(_verdict(search))
+    if search.confirmed_seconds:
+        before, after = search.confirmed_seconds
+        said.append(
+            f"It was trained in {after:.3g} s, {base.chosen['recipe']} in {before:.3g} s"
+            f"{' (means)' if search.pairs > 1 else ''}."
+        )
+    return said
 
 
 def _verdict(search: Search) -> str:

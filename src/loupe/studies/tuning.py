@@ -37,6 +37,7 @@ from loupe.studies.fitting import fitting
 from loupe.studies.folds import learning_images
 from loupe.studies.journal import LOCKS, Journal
 from loupe.studies.lock import locked
+from loupe.studies.pace import Pace
 from loupe.studies.search import (
     BEST_FILE,
     RESULT_FILE,
@@ -51,7 +52,7 @@ from loupe.studies.trials import Trial, best_of, ranked
 
 DEFAULT_SPACE = "small"
 TOGETHER = "together"  # the trial of all that helped alone
-TRIALS, BASE = "trials", "base"
+TRIALS, BASE, PACE_FILE = "trials", "base", "pace.json"
 
 # Of all learning images, those that choose, and as many that are kept from the search.
 ENOUGH_KEPT, LEAST_SHARE, MOST_SHARE = 2500, 1 / 12, 0.2
@@ -149,6 +150,7 @@ class _Tuning:
         self.facts, self.no_slower, self.clock, self.watch = facts, no_slower, clock, watch
         self.again = Again(folder, dataset, clock.deadline)
         self.base_recipe = settled(space.base, dataset)
+        self.pace: Pace | None = None
         self.first = one_at_a_time(space, self.base_recipe)
         self.journal.begin_with(self.first)
         self.interrupted = False
@@ -177,6 +179,8 @@ class _Tuning:
     def _train_base(self, base: Trial) -> Trial:
         """Train the recipe that is to be beaten, once for the whole study."""
         run = self.again.once(BASE, self.folder / BASE, self.base_recipe)
+        if self.no_slower:
+            self.pace = Pace(self.base_recipe, self.dataset, self.folder / PACE_FILE)
         return replace(
             base,
             outcome="finished",
@@ -210,7 +214,7 @@ class _Tuning:
             watcher = Watcher(
                 recipe.members,
                 deadline=deadline,
-                most_seconds=base.seconds if self.no_slower else math.inf,
+                most_seconds=base.seconds * self.pace.factor() if self.pace else math.inf,
                 is_behind=opened.is_behind,
             )
             try:
@@ -260,8 +264,14 @@ class _Tuning:
     def _compared(self, search: Search, pairs: int) -> Search:
         assert search.best is not None
         base = replace(self.base_recipe, name=BASE)
-        confirmed, found, trained = compare(self.again, base, self._recipe(search.best), pairs)
-        return replace(search, confirmed=confirmed, difference=found, pairs=trained)
+        found = compare(self.again, base, self._recipe(search.best), pairs)
+        return replace(
+            search,
+            confirmed=found.readings,
+            confirmed_seconds=found.seconds,
+            difference=found.difference,
+            pairs=found.pairs,
+        )
 
     def _recipe(self, trial: Trial) -> Recipe:
         return replace(self.space.recipe(trial.chosen, self.base_recipe), name=trial.name)
