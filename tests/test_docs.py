@@ -201,7 +201,7 @@ def in_small(text: str) -> str:
     text = re.sub(r'(loupe\.examine\("first")', r'\1, folds=2, recipe="logistic"', text)
     text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
     text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
-    text = re.sub(r"(?<=^loupe )(tune .*post-004 ).*", r"\1--trials 1 --minutes 0.5", text)
+    text = re.sub(r"(?<=^loupe )(tune .*post-004 ).*", r"\1--trials 1 --minutes 2", text)
     verbs = "train|check|tune|ladder|learn-curve"
     text = re.sub(rf"(?<=^loupe )({verbs}) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
     return re.sub(r'(?<=read\(")((?:fashion-)?mnist)(?="\))', r"small/\1.npz", text)

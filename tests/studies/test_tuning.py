@@ -22,7 +22,7 @@ from loupe.reporting.tune_page import write_tune_page
 from loupe.runs.run import open_run
 from loupe.studies import confirming
 from loupe.studies.attempt import Cut, Watcher, attempt
-from loupe.studies.confirming import plan
+from loupe.studies.confirming import Plan, plan
 from loupe.studies.journal import JOURNAL_FILE, Journal
 from loupe.studies.search import Search, sentences
 from loupe.studies.space import Space, space_of
@@ -153,7 +153,6 @@ def test_both_are_trained_several_times_to_be_compared(search, tiny_dataset):
         (3, 1200.0, 3, 5, 6 + 10),
         (3, 400.0, 3, 3, 6 + 6),
         (3, 200.0, 0, 3, 6),  # no time for finals
-        (3, 1.0, 0, 1, 2),  # whatever it takes
         (0, 1200.0, 0, 5, 10),
         (1, 1200.0, 0, 5, 10),  # it has no rival
     ],
@@ -163,6 +162,11 @@ def test_what_there_is_time_for_is_planned(rivals, seconds, finalists, pairs, tr
     planned = plan(base, best, seconds)
     assert (planned.finalists, planned.pairs) == (finalists, pairs)
     assert planned.seconds == pytest.approx(1.3 * 10 * trainings)
+
+
+def test_half_of_a_short_search_is_left_to_its_trials():
+    ten = [Trial(number, seconds=10.0) for number in range(3)]
+    assert plan(ten[0], ten, 30.0) == Plan(0, 1, 15.0)
 
 
 def test_importance_falls_on_what_matters(space, tmp_path):

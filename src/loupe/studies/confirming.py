@@ -90,7 +90,7 @@ def plan(base: Trial, best: Sequence[Trial], seconds: float) -> Plan:
     free = SHARE * seconds
     if len(best) < 2 or again + 2 * pair > free:
         pairs = int(min(max(1, free // max(pair, 1e-9)), MOST_PAIRS))
-        return Plan(0, pairs, pairs * pair)
+        return Plan(0, pairs, min(pairs * pair, seconds / 2))  # no trial, nothing to compare
     pairs = int(min((free - again) // max(pair, 1e-9), MOST_PAIRS))
     return Plan(len(best), pairs, again + pairs * pair)
 
