@@ -132,7 +132,8 @@ def test_the_best_are_trained_again_and_the_best_of_these_is_taken(search):
     assert len({run.recipe.seed for run in runs} - {0}) == 2
     mean = np.mean([run.card.evaluation["metrics"]["accuracy"]["value"] for run in runs])
     assert kept[best[0].number] == pytest.approx(mean)
-    assert "trained twice more with other seeds" in " ".join(sentences(search))
+    said = " ".join(sentences(search))
+    assert "is taken of 14 trials" in said and "trained twice more with other seeds" in said
 
 
 def test_both_are_trained_several_times_to_be_compared(search, tiny_dataset):

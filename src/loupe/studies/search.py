@@ -156,15 +156,16 @@ def sentences(search: Search) -> list[str]:
     if best is None:
         return ["No trial was trained to its end: give the search more time, or a smaller space."]
     n = search.data["counts"]["validation"]
+    taken = "is taken" if search.finals else "is the best"
     said = [
-        f"{best.name} is the best of {len(search.trials)} trials: {best.accuracy:.2%} on the "
+        f"{best.name} {taken} of {len(search.trials)} trials: {best.accuracy:.2%} on the "
         f"{n:,} validation images that chose it; {base.chosen['recipe']} has {base.accuracy:.2%}."
     ]
     if search.finals:
-        finals = {final.number: final for final in search.finals}
+        again = next(final for final in search.finals if final.number == best.number)
         said.append(
-            f"The best {len(finals)} were trained {_times(finals[best.number].seeds)} with other "
-            f"seeds: it keeps {finals[best.number].accuracy:.2%}, and none of the others more."
+            f"The {len(search.finals)} with the best figures were trained {_times(again.seeds)} "
+            f"with other seeds: then it has {again.accuracy:.2%}, and none of the others more."
         )
     if search.best_kept is not None and search.optimism is not None:
         kept = search.best_kept
