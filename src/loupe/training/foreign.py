@@ -119,8 +119,8 @@ def _puzzle(images: Images, generator: np.random.Generator) -> Drawing:
 
 def _overlaid(images: Images, generator: np.random.Generator) -> Drawing:
     """One image on another that is mirrored."""
-    other = _one(images, generator)[::-1] if generator.random() < 0.5 else None
-    other = _one(images, generator)[:, ::-1] if other is None else other
+    upside_down, other = generator.random() < 0.5, _one(images, generator)
+    other = other[::-1] if upside_down else other[:, ::-1]
     both: Drawing = np.maximum(_one(images, generator), other)
     return both
 
