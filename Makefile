@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# On all cores, a thread each: threads that wait for each other cost more than they bring.
 # Compiled modules are kept, also where the environment says otherwise: the tests start many processes.
 export PYTHONDONTWRITEBYTECODE :=
+# On all cores, a thread each: threads that wait for each other cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 

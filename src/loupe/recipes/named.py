@@ -96,12 +96,7 @@ _BALANCED = changed(
 
 # What tells clothes apart is fine: two more convolutions at each resolution are worth more than
 # epochs.
-_FINE_AND_DEEP = "-".join(
-    [
-        *("32C3b-R(32C3b-32C3b)", "64C3p2b-R(64C3b-64C3b)"),
-        *("128C3p2b-R(128C3b-128C3b)", "256C3p2b"),
-    ]
-)
+_FINE_AND_DEEP = "32C3b-R(32C3b-32C3b)-64C3p2b-R(64C3b-64C3b)-128C3p2b-R(128C3b-128C3b)-256C3p2b"
 
 # More members of one kind soon gain nothing; those of another kind are wrong about other images.
 _BEST = changed(

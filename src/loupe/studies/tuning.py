@@ -209,12 +209,13 @@ class _Tuning:
             if time.monotonic() >= deadline and count:
                 return
             self._add_what_helped(base)
+            most_seconds = base.seconds * self.pace.factor() if self.pace else math.inf
             opened = self.journal.begin()
             recipe = replace(opened.recipe(self.base_recipe), name=opened.trial.name)
             watcher = Watcher(
                 recipe.members,
                 deadline=deadline,
-                most_seconds=base.seconds * self.pace.factor() if self.pace else math.inf,
+                most_seconds=most_seconds,
                 is_behind=opened.is_behind,
             )
             try:
@@ -281,7 +282,7 @@ class _Tuning:
         assert search.best is not None
         models = (
             self._place(search.best) / MODEL_FILE,
-            *(self.folder / FINALS).glob(f"{search.best.name}-*/{MODEL_FILE}"),
+            *sorted((self.folder / FINALS).glob(f"{search.best.name}-*/{MODEL_FILE}")),
         )
         for model in models:
             if model.exists():  # unless another process has found a better one since
