@@ -70,6 +70,26 @@ def test_settings_can_be_changed_as_a_recipe_is_taken():
         recipe("fast", epoch=3)
 
 
+@pytest.mark.parametrize("name", ["fast", "balanced", "best"])
+@pytest.mark.parametrize(
+    "data", [{}, {"count": 50}, {"side": 8}, {"mirrors": True}, {"height": 1}], ids=str
+)
+def test_what_was_asked_for_holds_whatever_the_data(name, data):
+    mine = settled(
+        recipe(name, epochs=3, network="8C3-MP2", augmentation={"shift": 0.75}), dataset_of(**data)
+    )
+    assert (mine.epochs, mine.network, mine.augmentation.shift) == (3, "8C3-MP2", 0.75)
+    theirs = settled(recipe(name), dataset_of(**data))
+    assert mine.batch_size == theirs.batch_size  # the rest is as the data want it
+    assert mine.augmentation.rotation == theirs.augmentation.rotation
+
+
+def test_two_networks_that_were_asked_for_are_the_members_of_any_variant():
+    mine = recipe("balanced", networks=["8C3-MP2", "16C3-MP2"])
+    objects = settled(mine, dataset_of(mirrors=True))
+    assert objects.networks == ("8C3-MP2", "16C3-MP2") and objects.members == 2
+
+
 def test_a_name_that_ends_in_toml_is_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('network = "300N"\n')

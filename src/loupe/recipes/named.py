@@ -1,14 +1,14 @@
 """Recipes by name: three of ours, and every system of the five tutorials as it was published."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from loupe.data.dataset import Dataset
 from loupe.errors import RecipeError, did_you_mean
 from loupe.recipes.augmentation import Augmentation
-from loupe.recipes.recipe import Kind, Recipe, changed, read_recipe
+from loupe.recipes.recipe import Kind, Recipe, Variants, changed, read_recipe
 
 DEFAULT = "balanced"
 
@@ -107,13 +107,13 @@ _BEST = changed(
         "members": 8,
         "epochs": 6,
         "learning_rate": 0.012,
+        "test_shifts": False,  # of several networks they gain nothing
         "variants": {
             **_BALANCED.variants,
             "objects": {
                 **_BALANCED.variants["objects"],
                 "network": _FINE_AND_DEEP,
                 "members": 4,
-                "test_shifts": False,  # of several networks they gain nothing
             },
             "few": {**_BALANCED.variants["few"], "members": 5},
         },
@@ -165,7 +165,8 @@ def recipe(name: str | os.PathLike[str], **settings: Any) -> Recipe:
 
     Args:
         name: of a recipe, of a TOML file, or of a run's folder.
-        settings: what is to be otherwise in it: `recipe("fast", epochs=3)`.
+        settings: what is to be otherwise in it, whatever the data set: `recipe("fast", epochs=3)`
+            has three epochs on small data sets too, where "fast" has a variant of thirty.
 
     Raises:
         RecipeError: there is neither a recipe nor a file of that name, or no such setting; the
@@ -178,7 +179,28 @@ def recipe(name: str | os.PathLike[str], **settings: Any) -> Recipe:
         3
     """
     found = _found(name)
-    return changed(found, settings) if settings else found
+    return changed(found, {"variants": _without(found.variants, settings), **settings})
+
+
+def _without(variants: Variants, settings: Mapping[str, Any]) -> Variants:
+    """Leave out of the variants what was asked for: they shall not overrule it."""
+    asked = set(settings)
+    if asked & {"network", "networks"}:
+        asked |= {"network", "networks"}
+    if "networks" in settings:  # their number is that of the members, or divides it
+        asked.add("members")
+    inner = settings.get("augmentation")
+    if isinstance(inner, Mapping):  # what it does not name may vary with the data
+        asked = (asked - {"augmentation"}) | {f"augmentation.{key}" for key in inner}
+
+    def kept(overrides: Mapping[str, Any], table: str = "") -> dict[str, Any]:
+        return {
+            key: kept(value, f"{key}.") if isinstance(value, Mapping) else value
+            for key, value in overrides.items()
+            if table + key not in asked
+        }
+
+    return {kind: kept(overrides) for kind, overrides in variants.items()}
 
 
 def _found(name: str | os.PathLike[str]) -> Recipe:
