@@ -13,7 +13,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 help:
 	@echo "make demo   train on scikit-learn's handwritten digits and write a report"
 	@echo "make test   ruff, mypy, import-linter and the quick tests"
-	@echo "make slow   the slow tests, on MNIST where LOUPE_DATA_DIR has it"
+	@echo "make slow   all tests with types checked at each call; on MNIST where LOUPE_DATA_DIR has it"
 	@echo "make docs   write the generated parts of the pages again"
 	@echo "make clean  remove .venv"
 
@@ -27,8 +27,9 @@ test: .venv/installed-to-test
 	$(BIN)/lint-imports
 	$(PYTEST)
 
+# Shapes and types are checked at each call: that takes a third more time than the tests themselves.
 slow: .venv/installed-to-test
-	$(PYTEST) -m slow --durations=10
+	$(PYTEST) -m "slow or not slow" --jaxtyping-packages=loupe,beartype.beartype --durations=10
 
 docs: .venv/installed-to-test
 	$(BIN)/python tools/generate_docs.py

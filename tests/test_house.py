@@ -159,6 +159,7 @@ def test_every_module_but_the_torch_rooms_is_imported_without_torch(tmp_path):
     run_python(program, *names, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_everything_but_training_works_without_torch(tmp_path, finished_run):
     program = REFUSE_TORCH + (
         "from loupe.cli import main\n"

@@ -54,13 +54,14 @@ def test_each_fault_makes_a_picture_with_text(fault):
     assert page.picture.std() > 1
 
 
-@pytest.mark.parametrize("layout", ["line", "page", "column"])
+@pytest.mark.parametrize("layout", ["line", pytest.param("page", marks=pytest.mark.slow), "column"])
 def test_a_layout_has_its_lines(layout):
     lines = practice_pages.page("clean", 1, layout=layout).text.split("\n")
     assert {"line": len(lines) == 1, "page": len(lines) > 1, "column": len(lines) > 1}[layout]
     assert layout != "column" or all(len(line) == 1 for line in lines)
 
 
+@pytest.mark.slow
 def test_a_large_page_has_the_megapixels_of_a_phone():
     page = practice_pages.page("12 megapixels", 0, layout="single")
     assert 5.9e6 < page.picture.shape[0] * page.picture.shape[1] < 12.1e6

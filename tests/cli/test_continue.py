@@ -23,6 +23,7 @@ def more(loupe_command):
     return folder
 
 
+@pytest.mark.slow
 def test_a_class_is_trained_anew_and_the_report_shows_it_before_and_after(loupe_command, more):
     assert loupe_command("train", "digits", *HEAD, "--balance", "under-sample").code == 0
     run = loupe.open_run("runs/digits-logistic-1")

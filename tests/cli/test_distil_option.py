@@ -1,10 +1,13 @@
 """`loupe train --network … --network …` and `--distil`."""
 
+import pytest
+
 import loupe
 
 SHORT = ("--recipe", "logistic", "--epochs", "1", "--no-test", "--quiet")
 
 
+@pytest.mark.slow
 def test_a_repeated_network_makes_a_committee_and_a_pupil_learns_from_it(loupe_command):
     both = ("--network", "16N", "--network", "4C3-MP2")
     result = loupe_command("train", "digits", *SHORT, *both, "--out", "both")

@@ -80,6 +80,7 @@ def test_test_labels_are_ranked_and_the_look_is_counted(examined, loupe_command:
     assert len(both["with_fixed_test"]["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_a_run_records_its_fixes_and_keeps_its_test_images(examined, loupe_command: Loupe):
     run, _ = examined
     fixes = run.parent / "few.csv"

@@ -48,6 +48,7 @@ def test_learn_curve_says_how_fractions_are_written(loupe_command, fractions):
     assert "0.125" in result.err
 
 
+@pytest.mark.slow
 def test_learn_curve_keeps_to_what_was_set_whatever_the_data(loupe_command):
     command = ("learn-curve", "digits", "--set", "epoch=3", "--fractions", "0.1,0.3,1")
     slip = loupe_command(*command)

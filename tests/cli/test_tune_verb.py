@@ -32,6 +32,7 @@ def test_its_help_names_every_space(loupe_command):
 
 def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space, monkeypatch):
     monkeypatch.setattr(confirming, "MOST_PAIRS", 1)
+    monkeypatch.setattr("loupe.studies.tuning.FINALISTS", 1)
     said = loupe_command("tune", "digits", "--space", "mine.toml", "--trials", 2, "--json")
     assert said.code == 0, said.err
     lines = [json.loads(line) for line in said.out.splitlines()]

@@ -54,6 +54,7 @@ def test_images_of_equal_confidence_stay_together():
     assert choose(steps(labels, same), 0.98).promised
 
 
+@pytest.mark.slow
 def test_a_promise_is_kept_in_nineteen_of_twenty_draws():
     generator = np.random.default_rng(1)
     population = drawn(generator, 200_000)

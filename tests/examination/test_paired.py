@@ -52,6 +52,7 @@ def test_holm_keeps_the_order_and_lies_between_none_and_bonferroni(p_values):
     assert np.all(np.diff(np.array(corrected)[order]) >= 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "better", "worse"), [(1_000, 0.03, 0.015), (300, 0.10, 0.10)])
 def test_the_paired_bootstrap_covers_the_truth_19_times_of_20(n, better, worse):
     generator = np.random.default_rng(5)

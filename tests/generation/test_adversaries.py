@@ -84,6 +84,7 @@ def test_both_learn_in_a_step_and_the_average_follows(pile):
     assert all(p.requires_grad for p in pair.discriminator.parameters())
 
 
+@pytest.mark.slow
 def test_the_discriminator_learns_to_tell_them_apart_where_the_generator_stands_still(
     pile, monkeypatch
 ):

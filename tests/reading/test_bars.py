@@ -101,8 +101,15 @@ def test_what_is_left_is_never_a_sliver():
     assert without_bars(picture) is None
 
 
-@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (80, 80, 80)])
-@pytest.mark.parametrize("widths", [(160, 160, 0, 0), (0, 0, 120, 90), (0, 70, 0, 0), (4, 4, 5, 5)])
+@pytest.mark.parametrize(
+    ("widths", "colour"),
+    [
+        ((160, 160, 0, 0), (0, 0, 0)),
+        ((0, 0, 120, 90), (255, 255, 255)),
+        ((0, 70, 0, 0), (80, 80, 80)),
+        ((4, 4, 5, 5), (0, 0, 0)),
+    ],
+)
 def test_a_letterboxed_photo_is_read_as_the_photo_is(photo, widths, colour):
     model = pretrained("mnist")
     plain = read_picture(photo, model)

@@ -102,6 +102,7 @@ def test_a_hostile_class_name_stays_text(make_run: MakeRun) -> None:
     assert "<script>alert(1)</script>" in found.text
 
 
+@pytest.mark.slow
 def test_a_thousand_mistakes_in_colour_stay_under_five_megabytes(make_run: MakeRun) -> None:
     names = tuple(f"a rather long name of a class, number {i}" for i in range(47))
     sources = [f"some/deep/folder/of/photographs/IMG_{i:08}.jpeg" for i in range(3500)]

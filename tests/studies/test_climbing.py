@@ -23,6 +23,7 @@ def low_steps(monkeypatch):
     monkeypatch.setattr(climbing, "LEAST_STEPS", 100)
 
 
+@pytest.mark.slow
 def test_it_ends_where_two_rungs_in_a_row_buy_nothing_and_goes_on_where_it_was(
     tiny_dataset, tmp_path, monkeypatch
 ):

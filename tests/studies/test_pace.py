@@ -58,6 +58,7 @@ def test_only_the_first_steps_are_run(tiny_dataset):
     assert seconds_per_step(loupe.recipe("logistic", epochs=1), divide(tiny_dataset)) == 0.0
 
 
+@pytest.mark.slow
 def test_a_search_for_what_is_no_slower_says_how_long_both_took(
     tiny_dataset, tmp_path, monkeypatch
 ):

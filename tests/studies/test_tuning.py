@@ -325,6 +325,7 @@ def test_a_far_too_slow_trial_is_cut_in_its_first_second(monkeypatch, millisecon
     assert watcher.seconds == pytest.approx(0.02 * 36, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("briefly")
 def test_a_search_begins_near_its_base_and_goes_on_with_what_helped(tiny_dataset, tmp_path):
     vary = {"epochs": [10, 60], "learning_rate": [0.001, 0.02]}  # the base learns next to nothing

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import tiny
 import torch
@@ -23,9 +25,13 @@ def state_of(member):
     return torch.cat([t.flatten().double() for t in member.net.state_dict().values()])
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+NETWORKS = ("16C3b-12C3b-8C1", "8C3-R(16C3/2b-16C3b)-GAP", "2C5v/2p2-7Nb", "")
+
+
+# Each optimizer with two networks, each network with three optimizers.
 @pytest.mark.parametrize(
-    "network", ["16C3b-12C3b-8C1", "8C3-R(16C3/2b-16C3b)-GAP", "2C5v/2p2-7Nb", ""]
+    ("network", "optimizer"),
+    list(zip(itertools.cycle(NETWORKS), [*OPTIMIZERS, *OPTIMIZERS], strict=False)),
 )
 def test_a_restored_network_takes_the_same_next_steps(optimizer, network, job_of, tmp_path):
     job = job_of(optimizer=optimizer, network=network, ema=0.5, weight_decay=0.1)

@@ -132,6 +132,7 @@ def test_a_continued_run_that_was_killed_is_begun_again(run, more, tiny_dataset,
         continue_training(tmp_path / "new", more, "column", dataset=tiny_dataset)
 
 
+@pytest.mark.slow
 def test_more_images_of_a_weak_class_help_it(tiny_dataset, tmp_path):
     ours = np.flatnonzero((tiny_dataset.labels == 0) & (tiny_dataset.split == TRAIN))
     few = tiny_dataset.select(np.setdiff1d(np.arange(len(tiny_dataset)), ours[8:]))

@@ -38,6 +38,7 @@ def crash(tiny_dataset, tmp_path):
     return crash_with
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(crash):
     said = crash(tiny.recipe_of(epochs=2), kills=2, seed=0)
     assert said["same"]

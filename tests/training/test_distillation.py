@@ -49,6 +49,7 @@ def test_the_loss_is_least_where_the_network_says_what_its_teacher_says():
         assert soft_loss(torch.tensor([other]).log(), probabilities) > loss
 
 
+@pytest.mark.slow
 def test_a_pupil_comes_nearer_to_its_teacher_than_a_network_that_learns_the_labels(
     committee, tiny_dataset, tmp_path
 ):

@@ -208,6 +208,7 @@ def test_principal_components_are_scikit_learns(n, d):
     np.testing.assert_allclose(np.abs(theirs[:5] @ ours[:, :-6:-1]), np.eye(5), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_components_of_very_many_features_hold_nearly_the_most_variance(monkeypatch):
     generator = np.random.default_rng(0)
     hidden = generator.normal(size=(1400, 400)) * np.geomspace(1, 0.01, 400)

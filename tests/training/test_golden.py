@@ -27,6 +27,7 @@ DIGITS_LOSS = Golden(0.5562, 0.0042)
 MNIST_ACCURACY = Golden(0.99325, 0.00097)  # n=8 seeds
 
 
+@pytest.mark.slow
 def test_fast_reads_digits_as_well_as_it_ever_did(tmp_path):
     few = {**FAST.variants["few"], "epochs": 8}  # of 30: these are quick
     short = changed(FAST, {"validation": 0.3, "variants": {**FAST.variants, "few": few}})

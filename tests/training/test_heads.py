@@ -74,9 +74,9 @@ EVERYTHING = {
     ("network", "settings"),
     [
         ("9N", {"balance": "under-sample"}),
-        ("4C3b-DO.3-4C3p2b", {
+        pytest.param("4C3b-DO.3-4C3p2b", {
             "optimizer": "muon", "augmentation": {"rotation": 5, "flip": "horizontal"},
-        }),
+        }, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_killed_run_of_binary_networks_goes_on_to_the_same_weights(
@@ -99,7 +99,7 @@ def test_a_killed_run_of_binary_networks_goes_on_to_the_same_weights(
 
 @pytest.mark.parametrize("head", MANY)
 def test_minutes_become_epochs(head, trained):
-    assert trained(head=head, network="9N", minutes=1e-4).recipe.epochs == 1
+    assert trained(head=head, network="9N", minutes=1e-6).recipe.epochs == 1
 
 
 def test_two_classes_make_one_pair(tiny_dataset, trained):
@@ -121,6 +121,7 @@ def test_features_of_many_networks_are_projected(trained, tiny_dataset):
 # --------------------------------------------------------------------- as scikit-learn has them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "reference", "images"),
     [("one-vs-rest", OneVsRestClassifier, 1.0), ("one-vs-one", OneVsOneClassifier, 0.2)],
@@ -273,6 +274,7 @@ def test_validation_and_test_images_keep_their_frequencies(head, balance, tiny_d
     assert run.card.evaluation["n"] == 54
 
 
+@pytest.mark.slow
 def test_balance_finds_rare_images_that_plain_training_misses():
     generator = np.random.default_rng(0)
     labels = np.r_[np.zeros(12), np.ones(400)].astype(np.int64)

@@ -222,7 +222,13 @@ def twenty_eight(dataset):
     )
 
 
-@pytest.mark.parametrize("name", NAMED)
+LONG = {"best", "cnn-995", "cnn-bn"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in NAMED],
+)
 def test_every_named_recipe_trains_and_exports(name, tiny_dataset, tmp_path):
     few = {"epochs": 1, "batch_size": 33, "validation": 0.08, "variants": {}}
     recipe = changed(NAMED[name], {**few, "members": min(2, NAMED[name].members)})

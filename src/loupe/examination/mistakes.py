@@ -97,21 +97,20 @@ def mistakes(evaluation: Evaluation, limit: int = 1_000) -> tuple[Mistake, ...]:
     confidence = evaluation.probabilities[wrong].max(axis=1, initial=0.0)
     listed = wrong[np.argsort(-confidence, kind="stable")][:limit]
     probabilities = evaluation.probabilities[listed]
-    names = evaluation.dataset.class_names
-    found = []
-    for row, index in enumerate(listed.tolist()):
-        guesses = top_guesses(probabilities[row : row + 1], GUESSES)[0].tolist()
-        found.append(
-            Mistake(
-                index=index,
-                source=evaluation.sources[index],
-                label=names[evaluation.labels[index]],
-                guesses=tuple(
-                    (names[guess], float(probabilities[row, guess])) for guess in guesses
-                ),
-            )
+    guesses = top_guesses(probabilities, GUESSES)
+    shares = np.take_along_axis(probabilities, guesses, axis=1)
+    names, sources = evaluation.dataset.class_names, evaluation.sources
+    return tuple(
+        Mistake(
+            index=index,
+            source=sources[index],
+            label=names[evaluation.labels[index]],
+            guesses=tuple((names[guess], share) for guess, share in zip(*each, strict=True)),
         )
-    return tuple(found)
+        for index, each in zip(
+            listed.tolist(), zip(guesses.tolist(), shares.tolist(), strict=True), strict=True
+        )
+    )
 
 
 def confused_pairs(evaluation: Evaluation, limit: int = 10) -> tuple[ConfusedPair, ...]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from loupe.arrays import Image, Images
+from loupe.arrays import Images
 
 # Half of it is added to the mean loss for each squared weight; benchmarks/NOTES.md has others.
 PENALTY = 0.05
@@ -107,31 +107,33 @@ def _away(
 def _puzzle(images: Images, generator: np.random.Generator) -> Drawing:
     """Pieces of several images in a grid of two to four, each from another place."""
     height, width = images.shape[1:3]
-    image = _one(images, generator).copy()
+    image: Drawing = images[generator.integers(len(images))].copy()
     for top, bottom in _cuts(height, generator):
         for left, right in _cuts(width, generator):
             down = generator.integers(height - (bottom - top) + 1)
             over = generator.integers(width - (right - left) + 1)
-            piece = _one(images, generator)[down:, over:]
+            piece = images[generator.integers(len(images))][down:, over:]
             image[top:bottom, left:right] = piece[: bottom - top, : right - left]
     return image
 
 
 def _overlaid(images: Images, generator: np.random.Generator) -> Drawing:
     """One image on another that is mirrored."""
-    upside_down, other = generator.random() < 0.5, _one(images, generator)
+    upside_down, other = generator.random() < 0.5, images[generator.integers(len(images))]
     other = other[::-1] if upside_down else other[:, ::-1]
-    both: Drawing = np.maximum(_one(images, generator), other)
+    both: Drawing = np.maximum(images[generator.integers(len(images))], other)
     return both
 
 
 def _negative(images: Images, generator: np.random.Generator) -> Drawing:
-    return np.uint8(255) - _one(images, generator)
+    negative: Drawing = np.uint8(255) - images[generator.integers(len(images))]
+    return negative
 
 
 def _crossed_out(images: Images, generator: np.random.Generator) -> Drawing:
     """Some lines across an image."""
-    canvas, level = _one(images, generator).copy(), int(generator.integers(256))
+    canvas: Drawing = images[generator.integers(len(images))].copy()
+    level = int(generator.integers(256))
     height, width, channels = canvas.shape
     for _ in range(generator.integers(3, 7)):
         start, end = (generator.uniform(0, 1, (2, 2)) * (width, height)).astype(int).tolist()
@@ -159,7 +161,7 @@ def _noise(images: Images, generator: np.random.Generator) -> Drawing:
 def _blot(images: Images, generator: np.random.Generator) -> Drawing:
     """Filled shapes with some grain, on the background of an image, often symmetrical."""
     height, width, channels = images.shape[1:]
-    image = _one(images, generator)
+    image = images[generator.integers(len(images))]
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     canvas = np.tile(np.median(border, axis=0), (height, width, 1))
     for _ in range(generator.integers(1, 4)):
@@ -174,11 +176,6 @@ def _blot(images: Images, generator: np.random.Generator) -> Drawing:
     if generator.random() < 0.5:
         canvas = np.maximum(canvas, canvas[:, ::-1])
     return canvas * (1 + generator.uniform(0, 0.3) * _field(images.shape[1:], generator))
-
-
-def _one(images: Images, generator: np.random.Generator) -> Image:
-    chosen: Image = images[generator.integers(len(images))]
-    return chosen
 
 
 def _cuts(side: int, generator: np.random.Generator) -> list[tuple[int, int]]:
