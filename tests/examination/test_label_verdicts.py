@@ -230,6 +230,7 @@ def test_only_what_is_in_doubt_gets_a_verdict(some):
     first = found[0]
     assert (first.label, first.proposed, first.is_flagged) == ("cat", "dog", True)
     assert first.guesses[0] == ("dog", pytest.approx(0.98))
+    assert first.votes == (("dog", 10),)  # a tenth of a neighbour is none
     assert "read as 'dog' (98 %)" in first.reason
     assert found[1].proposed is None
 

@@ -100,9 +100,9 @@ def _suspect(
     names, shares = dataset.class_names, evidence.probabilities[index]
     guesses = top_guesses(shares[None], GUESSES)[0].tolist()
     nearest = evidence.nearest[index] if evidence.looked[index] else ()
-    votes = evidence.votes[index]
+    # Shares are means over several networks' neighbours: what is less than half of one is none.
+    votes = np.rint(len(evidence.nearest[index]) * evidence.votes[index]).astype(int)
     order = np.argsort(-votes, kind="stable")
-    number = len(evidence.nearest[index])
     verdict = verdict_on(evidence, index, float(scores[index]))
     proposed = {"label suspect": names[_rival(evidence, index)], "not a valid image": DROP}
     return Suspect(
@@ -116,7 +116,7 @@ def _suspect(
         score=float(scores[index]),
         guesses=tuple((names[guess], float(shares[guess])) for guess in guesses),
         agreement=float(evidence.agreement[index]),
-        votes=tuple((names[i], round(number * votes[i])) for i in order.tolist() if votes[i] > 0),
+        votes=tuple((names[i], int(votes[i])) for i in order.tolist() if votes[i]),
         nearest=_beside(references, [int(i) for i in nearest][:SHOWN]),
         twins=_beside(references, evidence.twins.get(index, ())),
         is_flagged=bool(confident.flagged[index]),
