@@ -1,7 +1,7 @@
 """Second looks: other ways to see a picture, where the first leaves the classifier in doubt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -73,7 +73,14 @@ def evenly_lit(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
     return np.clip(even, 0, 255).astype(np.uint8), (0, 0)
 
 
+def exchanged(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
+    """Take what was paper for a shadow on it: most of the picture may lie in one."""
+    other = "light on dark" if ink.polarity == "dark on light" else "dark on light"
+    return evenly_lit(picture, replace(ink, polarity=other))
+
+
 LOOKS = (
     Look("looked closer at the part with the ink", closer),
     Look("the light evened out place by place", evenly_lit),
+    Look("the light evened out, ink and paper exchanged", exchanged),
 )

@@ -8,6 +8,8 @@ Drawn = UInt8[np.ndarray, "y x"]  # 1 where there is ink
 
 _RUN = 1 / 16  # of the picture's side: pieces of a ruled line without a step
 _SPAN = 0.97  # of the picture's side: as far as a ruled line reaches
+_SPAN_OF_SQUARES = 0.9  # where lines that cross it were found: paper has its margins
+_AS_THIN = 1.4  # times those, at most
 _STEEPEST = 0.3  # of its length: what a ruled line rises; steeper ones are strokes
 _BENT = 0.03  # of its length: how far its middle lies beside it at most
 _VOTES = 1500  # places where ink is that vote for a line
@@ -33,17 +35,42 @@ def without_ruling(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
         (True, 0, ('ruled lines removed',))
     """
     notes = []
+    found: list[float] = []
     for across in (False, True):
-        lines = _spanning_lines(drawn.T if across else drawn)
-        lines = lines.T if across else lines
-        plain = drawn & ~lines
-        if lines.any() and _is_worth_more(plain):
-            drawn = np.ascontiguousarray(plain)
-            notes.append("ruled lines removed")
+        drawn, thicknesses = _without_lines(drawn, across)
+        found += thicknesses
+    if found:  # squared paper has two directions
+        notes.append("ruled lines removed")
+        for across in (False, True):
+            thickest = _AS_THIN * max(found)
+            drawn, _ = _without_lines(drawn, across, _SPAN_OF_SQUARES, thickest, least=2)
     unboxed = _without_boxes(drawn)
     if unboxed is not drawn:
         notes.append("boxes removed")
     return unboxed, tuple(dict.fromkeys(notes))
+
+
+def _without_lines(
+    drawn: Drawn,
+    across: bool,
+    span: float = _SPAN,
+    thickest: float = np.inf,
+    least: int = 1,
+) -> tuple[Drawn, list[float]]:
+    """Take out the ruled lines of one direction, and say how thick they are.
+
+    Args:
+        drawn: the drawing.
+        across: from top to bottom, not from side to side.
+        span: share of the picture's side that they reach over.
+        thickest: in pixels, that a line may be.
+        least: as many lines, or none.
+    """
+    lines, thicknesses = _spanning_lines(drawn.T if across else drawn, span, thickest)
+    plain = drawn & ~(lines.T if across else lines)
+    if len(thicknesses) < least or not _is_worth_more(plain):
+        return drawn, []
+    return np.ascontiguousarray(plain), thicknesses
 
 
 def _is_worth_more(plain: Drawn) -> bool:
@@ -52,34 +79,36 @@ def _is_worth_more(plain: Drawn) -> bool:
     return len(stats) > 1 and bool(stats[1:, 2:4].max() > 0.05 * min(plain.shape))
 
 
-def _spanning_lines(drawn: Drawn) -> Drawn:
-    """Horizontal lines that reach from one side of the picture to the other."""
+def _spanning_lines(drawn: Drawn, span: float, thickest: float) -> tuple[Drawn, list[float]]:
+    """Horizontal lines that reach from one side of the picture to the other, and how thick."""
     height, width = drawn.shape
     lines = np.zeros_like(drawn)
+    thicknesses: list[float] = []
     if min(height, width) < 16:
-        return lines
+        return lines, thicknesses
     # Slanted thin lines come in steps: thickened, their steps overlap.
     thick = cv2.dilate(drawn, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(
         thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
     )
     if min(height, width) > _TINY and np.asarray(runs).mean() > _FULL:
-        return lines  # a texture
-    if not _reaches_across(np.flatnonzero(np.asarray(runs).any(axis=0)), width):
-        return lines  # nothing to part into segments, which takes ten times as long
+        return lines, thicknesses  # a texture
+    if not _reaches_across(np.flatnonzero(np.asarray(runs).any(axis=0)), width, span):
+        return lines, thicknesses  # nothing to part into segments, which takes ten times as long
     rows, columns, heights = _segments(np.asarray(runs))
     for _ in range(_MOST_LINES):
-        if not _reaches_across(np.unique(columns), width):
+        if not _reaches_across(np.unique(columns), width, span):
             break
         middles, thickness = _fitted_line(rows, columns, heights, drawn.shape)
         along = np.clip(np.round(middles), 0, height - 1).astype(np.int64)
         inked = np.flatnonzero(np.asarray(runs)[along, np.arange(width)])
-        if not thickness or not _reaches_across(inked, width):
+        if not 0 < thickness <= thickest or not _reaches_across(inked, width, span):
             break
+        thicknesses.append(thickness)
         lines |= _line_without_crossings(drawn, middles, thickness)
         beyond = np.abs(rows - middles[columns]) > thickness + 2
         rows, columns, heights = rows[beyond], columns[beyond], heights[beyond]
-    return lines
+    return lines, thicknesses
 
 
 def _segments(runs: Drawn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,9 +119,9 @@ def _segments(runs: Drawn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (starts + ends - 1) / 2, columns, (ends - starts).astype(np.float64)
 
 
-def _reaches_across(covered: np.ndarray, width: int) -> bool:
-    """Whether columns are half of all, from one side to the other, without a large gap."""
-    if covered.size < 0.5 * width or np.ptp(covered) + 1 < _SPAN * width:
+def _reaches_across(covered: np.ndarray, width: int, span: float) -> bool:
+    """Whether columns are half of all, nearly from side to side, without a large gap."""
+    if covered.size < 0.5 * width or np.ptp(covered) + 1 < span * width:
         return False
     return bool(np.diff(covered).max() <= width // 8 | 1)
 
