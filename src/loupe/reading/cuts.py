@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from loupe.reading.crop import Crop
 from loupe.reading.ink import Cover
 
-Seam = Float32[np.ndarray, "y"]  # column of a cut in each row
+Column = Float32[np.ndarray, "y"]  # of a cut, in each row
 
 _ROWS = 64  # that seams are searched in
 _INK, _BEND = 0.03, 0.02  # what a pixel of ink and a step aside cost; to enter a stroke costs 1
@@ -18,6 +18,21 @@ _APART = 0.12  # of the height: seams lie no nearer to each other, nor to the en
 _PER_HEIGHT, _MOST_SEAMS = 5.0, 28  # seams to a width of one height, and in all
 _NARROWEST, _WIDEST = 0.1, 1.35  # of the height: width of a glyph
 _SLIVER = 0.15  # of the height: smaller bits beside a cut are the neighbour's
+_LOOP = 0.3  # of the height: a loop that is wider and higher belongs to one glyph, as that of a 0
+_THROUGH = 0.5  # of a loop's height: a cut that passes as much of it opens it
+
+
+@dataclass(frozen=True, eq=False)
+class Seam:
+    """A cut from top to bottom.
+
+    Attributes:
+        at: its column in each row.
+        loops: how many large loops it opens.
+    """
+
+    at: Column
+    loops: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +43,13 @@ class Piece:
         start: number of the cut to its left; 0 is the left end.
         end: number of the cut to its right.
         crop: its ink.
+        loops: how many large loops the cut to its right opens.
     """
 
     start: int
     end: int
     crop: Crop
+    loops: int = 0
 
 
 def cut_pieces(crop: Crop) -> list[Piece]:
@@ -49,14 +66,14 @@ def cut_pieces(crop: Crop) -> list[Piece]:
         True
     """
     height, width = crop.cover.shape
-    ends = [np.zeros(height, np.float32), np.full(height, width, np.float32)]
+    ends = [Seam(np.full(height, column, np.float32)) for column in (0, width)]
     seams = [ends[0], *_seams(crop.cover), ends[1]]
     columns = np.arange(width)
-    is_right = [columns >= seam[:, np.newaxis] for seam in seams]
+    is_right = [columns >= seam.at[:, np.newaxis] for seam in seams]
     pieces = []
     for start in range(len(seams) - 1):
         for end in range(start + 1, len(seams)):
-            wide = float(np.median(seams[end] - seams[start]))
+            wide = float(np.median(seams[end].at - seams[start].at))
             if wide > _WIDEST * height:
                 break
             if wide < _NARROWEST * height:
@@ -64,7 +81,7 @@ def cut_pieces(crop: Crop) -> list[Piece]:
             part = crop.cover * (is_right[start] & ~is_right[end])
             tight = _tight(part, crop.box, _SLIVER * height)
             if tight is not None:
-                pieces.append(Piece(start, end, tight))
+                pieces.append(Piece(start, end, tight, seams[end].loops))
     return pieces
 
 
@@ -89,10 +106,31 @@ def _seams(cover: Cover) -> list[Seam]:
             found.append(path)
     found.sort(key=lambda path: float(path.mean()))
     at = (np.arange(height) + 0.5) * rows / height - 0.5
+    loops = _large_loops(np.asarray(small))
     return [
-        (np.interp(at, np.arange(rows), path + 0.5) * width / columns).astype(np.float32)
+        Seam(
+            (np.interp(at, np.arange(rows), path + 0.5) * width / columns).astype(np.float32),
+            _opened(loops, path.astype(np.int64)),
+        )
         for path in found
     ]
+
+
+def _large_loops(small: Cover) -> np.ndarray:
+    """Paper that strokes enclose, wide and high: the number of its loop at each place, or 0."""
+    paper = np.pad(small < 64, 1, constant_values=True).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(paper, connectivity=4)
+    is_loop = stats[:, 2:4].min(axis=1) >= _LOOP * len(small)
+    is_loop[[0, labels[0, 0]]] = False  # strokes, and what lies around them
+    return np.asarray(labels * is_loop[labels])[1:-1, 1:-1]
+
+
+def _opened(loops: np.ndarray, path: np.ndarray) -> int:
+    """How many loops a cut passes through, not only touches."""
+    passed = np.bincount(loops[np.arange(len(path)), path])[1:]
+    numbers = np.flatnonzero(passed) + 1
+    heights = [int((loops == number).any(axis=1).sum()) for number in numbers]
+    return int((passed[numbers - 1] >= _THROUGH * np.array(heights)).sum())
 
 
 def _fewest_strokes(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

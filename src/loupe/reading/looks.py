@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from loupe.arrays import Image
+from loupe.framing import Polarity
 from loupe.reading.ink import Ink, shrunk
 
 Part = UInt8[np.ndarray, "rows columns c"]
@@ -75,7 +76,8 @@ def evenly_lit(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
 
 def exchanged(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
     """Take what was paper for a shadow on it: most of the picture may lie in one."""
-    other = "light on dark" if ink.polarity == "dark on light" else "dark on light"
+    is_dark = ink.polarity == "dark on light"
+    other: Polarity = "light on dark" if is_dark else "dark on light"
     return evenly_lit(picture, replace(ink, polarity=other))
 
 

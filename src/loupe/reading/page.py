@@ -39,6 +39,7 @@ _DOUBTFUL = 0.7  # pieces with less doubt are glyphs of their own: a column
 _ALONE_MORE = 2.0  # for a glyph that stands alone and is no wider than one
 _HARDLY = 2.5  # doubt about what a cut leaves: there was nothing to cut
 _MOST_DOUBT = 4.0  # about one glyph of many
+_LOOP = 2.0  # for each large loop that a cut opens
 _LOWEST = 0.6  # of the height of the whole: lower pieces are unlikely
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
@@ -320,7 +321,8 @@ def _chain(group: Crop, doubt: float, more: float, weigh: Weigh) -> Line:
     weighed = [cost for (cost,) in weigh([[(piece.crop,)] for piece in pieces])]
     for piece, own in sorted(zip(pieces, weighed, strict=True), key=lambda pair: pair[0].end):
         low = max(0.0, _LOWEST - piece.crop.box[3] / group.box[3])
-        cost = costs.get(piece.start, np.inf) + min(own, _MOST_DOUBT) + 4 * low + more
+        unlikely = 4 * low + _LOOP * piece.loops
+        cost = costs.get(piece.start, np.inf) + min(own, _MOST_DOUBT) + unlikely + more
         is_whole = piece.start == 0 and piece.end == last
         if own < hardly and not is_whole and cost < costs.get(piece.end, np.inf):
             costs[piece.end], ways[piece.end] = cost, (*ways[piece.start], piece.crop)

@@ -84,10 +84,18 @@ def see_picture(picture: Image, classifier: Classifier, layout: str = "auto", to
 
 def _see(picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int) -> Seen:
     first = _look(picture, find_ink(picture), classifier, framing, layout, top)
-    glyphs = first.reading.glyphs
-    if len(glyphs) > MOST_DOUBTED or (glyphs and _doubt(first.reading, classifier) <= _DOUBTFUL):
+    if len(first.reading.glyphs) > MOST_DOUBTED:
         return first
-    return _looked_again(first, picture, classifier, framing, layout, top)
+    doubt = _doubt(first.reading, classifier) if _is_likely(first) else _DOUBTFUL
+    if _is_likely(first) and doubt <= _DOUBTFUL:
+        return first
+    return _looked_again(first, doubt, picture, classifier, framing, layout, top)
+
+
+def _is_likely(first: Seen) -> bool:
+    """Whether there are glyphs, and no shadow that is lighter than what lies around it."""
+    is_lit = first.ink.polarity == "light on dark" and "shade" in first.ink.steps
+    return bool(first.reading.glyphs) and not is_lit
 
 
 def require_layout(layout: str) -> None:
@@ -146,12 +154,16 @@ def _at_border(glyph: Glyph, size: tuple[int, int]) -> bool:
 
 
 def _looked_again(
-    first: Seen, picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int
+    first: Seen,
+    doubt: float,
+    picture: Image,
+    classifier: Classifier,
+    framing: Framing,
+    layout: str,
+    top: int,
 ) -> Seen:
     """Take the reading that leaves the least doubt, if it is much less than the first one's."""
-    reading = first.reading
-    best = first
-    least = _MUCH_LESS * (_doubt(reading, classifier) if reading.glyphs else _DOUBTFUL)
+    reading, best, least = first.reading, first, _MUCH_LESS * doubt
     for look in LOOKS:
         seen = look.look(picture, first.ink)
         if seen is None:
