@@ -18,6 +18,7 @@ _TINY = 64  # pixels: lines may cover much of a smaller picture
 _FULL = 0.35  # share of a picture that lines and flat strokes do not cover
 _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse has 0.785
 _HOLLOW = 0.5  # a box has less ink than this share of what it encloses
+_SMALLEST = (0.02, 10)  # of the picture's longer side, and in pixels: a box's shorter side
 _INSIDE = 0.2  # of the box's side: something in it must be as large, or it is no box
 
 
@@ -34,20 +35,22 @@ def without_ruling(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
         >>> bool(plain[60:140, 150].all()), int(plain[:, :140].sum()), notes
         (True, 0, ('ruled lines removed',))
     """
-    notes = []
+    # Boxes first: the lower sides of boxes in a row are a ruled line to whoever looks for one.
+    plain = _without_boxes(drawn)
+    notes = ["boxes removed"] * (plain is not drawn)
     found: list[float] = []
     for across in (False, True):
-        drawn, thicknesses = _without_lines(drawn, across)
+        plain, thicknesses = _without_lines(plain, across)
         found += thicknesses
     if found:  # squared paper has two directions
         notes.append("ruled lines removed")
         for across in (False, True):
             thickest = _AS_THIN * max(found)
-            drawn, _ = _without_lines(drawn, across, _SPAN_OF_SQUARES, thickest, least=2)
-    unboxed = _without_boxes(drawn)
-    if unboxed is not drawn:
-        notes.append("boxes removed")
-    return unboxed, tuple(dict.fromkeys(notes))
+            plain, _ = _without_lines(plain, across, _SPAN_OF_SQUARES, thickest, least=2)
+        unboxed = _without_boxes(plain)  # those that a line went through
+        notes += ["boxes removed"] * (unboxed is not plain)
+        plain = unboxed
+    return plain, tuple(dict.fromkeys(notes))
 
 
 def _without_lines(
@@ -203,7 +206,8 @@ def _without_boxes(drawn: Drawn) -> Drawn:
         rectangle = cv2.minAreaRect(contour)
         sides = rectangle[1]
         enclosed = cv2.contourArea(contour)
-        if min(sides) < 0.1 * max(drawn.shape) or enclosed < _RECTANGULAR * sides[0] * sides[1]:
+        least = max(_SMALLEST[0] * max(drawn.shape), _SMALLEST[1])
+        if min(sides) < least or enclosed < _RECTANGULAR * sides[0] * sides[1]:
             continue
         removed = _without_box(plain, contour, enclosed, min(sides))
         plain = plain if removed is None else removed
