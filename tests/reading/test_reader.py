@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from drawing import STROKES, draw, photograph
@@ -77,3 +78,53 @@ def test_a_frame_is_given_to_the_model_as_it_is(classifier):
 def test_a_layout_that_does_not_exist_is_refused(classifier):
     with pytest.raises(DataError, match="Did you mean 'line'"):
         read_picture(np.zeros((9, 9, 1), np.uint8), classifier, "lines")
+
+
+def written(text, size, left=60, top=60, height=100, pen=7):
+    """A page of cover with digits side by side."""
+    cover = np.zeros(size, np.float32)
+    for place, digit in enumerate(text):
+        draw(cover, digit, left + round(1.1 * height) * place, top, height, pen)
+    return cover
+
+
+def test_squared_paper_that_lies_askew_is_left_out_though_no_line_reaches_the_border(classifier):
+    cover = written("4730", (300, 620), top=90)
+    squares = np.zeros_like(cover)
+    for x in range(30, 600, 60):
+        cv2.line(squares, (x, 14), (x + 6, 286), 1.0, 3, cv2.LINE_AA)
+    for y in range(30, 290, 60):
+        cv2.line(squares, (24, y), (596, y - 8), 1.0, 3, cv2.LINE_AA)
+    reading = read_picture(photograph(np.maximum(cover, squares)), classifier)
+    assert labels(reading) == "4730"
+
+
+def test_a_row_of_boxes_is_no_ruled_line(classifier):
+    cover = written("52130", (220, 560), left=25)
+    for left, right in ((5, 105), (115, 215), (225, 325), (335, 435), (445, 553)):
+        cv2.rectangle(cover, (left, 40), (right, 180), 1.0, 2)
+    assert labels(read_picture(photograph(cover), classifier)) == "52130"
+
+
+def test_a_box_may_be_narrow_or_hold_many_small_things(classifier):
+    row = written("75213", (200, 1100), top=50, pen=9)
+    cv2.rectangle(row, (378, 35), (452, 165), 1.0, 3)  # around the 1 alone
+    assert labels(read_picture(photograph(row), classifier)) == "75213"
+    page = written("7521368", (700, 1100), top=80, height=70)
+    cv2.rectangle(page, (20, 20), (1080, 680), 1.0, 3)
+    assert labels(read_picture(photograph(page), classifier)) == "7521368"
+
+
+def test_a_wide_0_is_one_digit(classifier):
+    cover = cv2.ellipse(np.zeros((260, 400), np.float32), (200, 130), (110, 62), -8, 0, 360, 1, 9)
+    assert labels(read_picture(photograph(cover), classifier)) == "0"
+
+
+@pytest.mark.parametrize("dark", [0.25, 0.35])
+@pytest.mark.parametrize("below", [60, 100])
+def test_a_deep_shadow_may_lie_slantwise_over_most_of_a_picture(dark, below, classifier):
+    cover = written("2", (400, 400), left=130, top=140, height=110)
+    y, x = np.mgrid[:400, :400]
+    light = np.where(y > below + 0.75 * x, 1.0, dark).astype(np.float32)
+    picture = photograph(cover, light=cv2.GaussianBlur(light, (0, 0), 2), ink=(20, 20, 20))
+    assert labels(read_picture(picture, classifier)) == "2"

@@ -8,7 +8,7 @@ Drawn = UInt8[np.ndarray, "y x"]  # 1 where there is ink
 
 _RUN = 1 / 16  # of the picture's side: pieces of a ruled line without a step
 _SPAN = 0.97  # of the picture's side: as far as a ruled line reaches
-_SPAN_OF_SQUARES = 0.9  # where lines that cross it were found: paper has its margins
+_SPAN_OF_MANY = 0.9  # of three lines beside each other, and where lines cross them
 _AS_THIN = 1.4  # times those, at most
 _STEEPEST = 0.3  # of its length: what a ruled line rises; steeper ones are strokes
 _BENT = 0.03  # of its length: how far its middle lies beside it at most
@@ -20,6 +20,7 @@ _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse ha
 _HOLLOW = 0.5  # a box has less ink than this share of what it encloses
 _SMALLEST = (0.02, 10)  # of the picture's longer side, and in pixels: a box's shorter side
 _INSIDE = 0.2  # of the box's side: something in it must be as large, or it is no box
+_LITTLE, _SEVERAL = 0.06, 3  # or so many things as large as this
 
 
 def without_ruling(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
@@ -42,11 +43,13 @@ def without_ruling(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
     for across in (False, True):
         plain, thicknesses = _without_lines(plain, across)
         found += thicknesses
+    if not found:  # paper has its margins, and lies askew
+        plain, found = _without_lines(plain, False, _SPAN_OF_MANY, least=3)
     if found:  # squared paper has two directions
         notes.append("ruled lines removed")
         for across in (False, True):
             thickest = _AS_THIN * max(found)
-            plain, _ = _without_lines(plain, across, _SPAN_OF_SQUARES, thickest, least=2)
+            plain, _ = _without_lines(plain, across, _SPAN_OF_MANY, thickest, least=2)
         unboxed = _without_boxes(plain)  # those that a line went through
         notes += ["boxes removed"] * (unboxed is not plain)
         plain = unboxed
@@ -230,6 +233,7 @@ def _without_box(drawn: Drawn, contour: np.ndarray, enclosed: float, side: float
     outline = ((inside > 0) & (depth <= bare[0] + 2.5)).astype(np.uint8)
     rest = drawn & ~outline
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest & inside, connectivity=8)
-    if len(stats) < 2 or stats[1:, 2:4].max() < _INSIDE * side:
+    sizes = stats[1:, 2:4].max(axis=1)
+    if sizes.max(initial=0) < _INSIDE * side and (sizes > _LITTLE * side).sum() < _SEVERAL:
         return None
     return np.ascontiguousarray(rest)
