@@ -72,7 +72,7 @@ def _without_lines(
         thickest: in pixels, that a line may be.
         least: as many lines, or none.
     """
-    lines, thicknesses = _spanning_lines(drawn.T if across else drawn, span, thickest)
+    lines, thicknesses = spanning_lines(drawn.T if across else drawn, span, thickest)
     plain = drawn & ~(lines.T if across else lines)
     if len(thicknesses) < least or not _is_worth_more(plain):
         return drawn, []
@@ -85,8 +85,25 @@ def _is_worth_more(plain: Drawn) -> bool:
     return len(stats) > 1 and bool(stats[1:, 2:4].max() > 0.05 * min(plain.shape))
 
 
-def _spanning_lines(drawn: Drawn, span: float, thickest: float) -> tuple[Drawn, list[float]]:
-    """Horizontal lines that reach from one side of the picture to the other, and how thick."""
+def spanning_lines(drawn: Drawn, span: float, thickest: float) -> tuple[Drawn, list[float]]:
+    """Find the horizontal lines that reach from one side of a picture to the other.
+
+    Args:
+        drawn: the picture.
+        span: share of its width that they reach over.
+        thickest: that they may be, in pixels.
+
+    Returns:
+        The pixels of the lines, without those of strokes that cross them, and the thickness of
+        each in pixels, 2 too many.
+
+    Example:
+        >>> drawn = np.zeros((40, 100), np.uint8)
+        >>> drawn[20:23] = 1
+        >>> lines, thicknesses = spanning_lines(drawn, 0.97, 10)
+        >>> int(lines.sum()), thicknesses
+        (300, [5.0])
+    """
     height, width = drawn.shape
     lines = np.zeros_like(drawn)
     thicknesses: list[float] = []
