@@ -8,10 +8,10 @@ from jaxtyping import Bool, UInt8
 
 from loupe.arrays import Image
 from loupe.framing import Polarity
+from loupe.reading.marks import without_marks
 from loupe.reading.outer import find_page
 from loupe.reading.paper import Depth, find_paper
 from loupe.reading.ruling import without_ruling
-from loupe.reading.underline import without_underlines
 
 Cover = UInt8[np.ndarray, "y x"]  # share of the ink's full strength, 0 paper .. 255
 Mask = Bool[np.ndarray, "y x"]
@@ -103,9 +103,8 @@ def _looked(work: Image, paper_side: int) -> Ink:
     if shade is not None:
         drawn = _without_tips(drawn, shade)
     plain, ruling_notes = without_ruling(drawn)
-    written = without_underlines(plain)
-    if written is not plain:
-        plain, ruling_notes = written, (*ruling_notes, "underlines removed")
+    plain, mark_notes = without_marks(plain)
+    ruling_notes += mark_notes
     strength = (np.clip(depth / level, 0, 1) * 255).astype(np.uint8)
     steps["strength"] = strength[..., np.newaxis]
     if ruling_notes:

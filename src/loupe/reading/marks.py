@@ -1,4 +1,4 @@
-"""Underlines, and lines above: they reach further than what was written, to both sides."""
+"""Marks beside what was written: rings around it, lines below and above."""
 
 import cv2
 import numpy as np
@@ -13,42 +13,93 @@ _BEYOND = 0.04  # of its length, to either side: further than what hangs on it
 _ASIDE = 0.1  # of its length: what stands on it may reach out as far
 _NEAR = 1.2  # of its own height: no higher above the line hangs what stands on it
 _FLAT = 0.25  # of its length: the height of a line that nothing hangs on
+_ROUND = 0.7  # of its longer side: the shorter one of a ring
+_IN_RING = (0.25, 0.75)  # of a ring's side: from where to where what is in it is large
+_OFF = 0.15  # of its side: so far from its middle
+_RIM = 0.2  # of its side: all of a ring is as near to its rim
+_ELLIPSE = (0.7, 0.86)  # share of its box: an ellipse has 0.785
 _EDGE = 0.7  # of a part's lower edge: so much of it is a line's
 _GLYPH = 0.5  # of the height of what stands on it: smaller is no glyph
 
 
-def without_underlines(drawn: Drawn) -> Drawn:
-    """Take out the lines below glyphs and above; the drawing itself where there is none.
+def without_marks(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
+    """Take rings and underlines out of a drawing, and say so.
 
-    A line that lies free must be as long as the glyph on it is high, and longer than it on both
-    sides or below several. A line that glyphs hang on must be longer than they on both sides: the
-    foot of a 2 is not, that of a 1 is shorter than the 1 is high.
+    A ring has something in its middle that it does not touch. A line below or above that lies free
+    must be as long as the glyph on it is high, and longer than it on both sides or below several.
+    A line that glyphs hang on must be longer than they on both sides: the foot of a 2 is not.
 
     Example:
         >>> drawn = np.zeros((100, 120), np.uint8)
         >>> drawn[20:70, 40:44] = drawn[20:24, 40:70] = 1  # a corner
         >>> drawn[80:83, 20:100] = 1
-        >>> int(without_underlines(drawn)[75:].sum()), int(without_underlines(drawn)[:75].sum())
-        (0, 304)
+        >>> plain, notes = without_marks(drawn)
+        >>> int(plain[75:].sum()), int(plain[:75].sum()), notes
+        (0, 304, ('underlines removed',))
     """
     height = len(drawn)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
     boxes = stats[1:, :4]
-    plain = drawn
+    plain, notes = drawn.copy(), []
+    for number in _encircling(boxes):
+        part, place = _part(labels, boxes, number)
+        if _is_ring(part):
+            plain[place] &= ~part
+            notes.append("rings removed")
     is_long = (boxes[:, 2] >= _LEAST) & (boxes[:, 2] >= 0.8 * _LONG * boxes[:, 3])
     for number in np.flatnonzero(is_long).tolist():
-        left, top, wide, high = boxes[number].tolist()
-        place = (slice(top, top + high), slice(left, left + wide))
-        part = (labels[place] == number + 1).astype(np.uint8)
+        part, place = _part(labels, boxes, number)
         line = _line_below(part, number, boxes)
         if line is None:  # or above: the same, upside down
             turned = boxes * (1, -1, 1, 1) + (0, height, 0, 0) - boxes[:, 3:] * (0, 1, 0, 0)
             line = _line_below(np.ascontiguousarray(part[::-1]), number, turned)
             line = None if line is None else line[::-1]
         if line is not None:
-            plain = plain.copy() if plain is drawn else plain
             plain[place] &= ~line
-    return plain
+            notes.append("underlines removed")
+    return (plain if notes else drawn), tuple(dict.fromkeys(notes))
+
+
+def _part(labels: np.ndarray, boxes: np.ndarray, number: int) -> tuple[Drawn, tuple[slice, slice]]:
+    """The pixels of a part, and where its box lies."""
+    left, top, wide, high = boxes[number].tolist()
+    place = (slice(top, top + high), slice(left, left + wide))
+    return (labels[place] == number + 1).astype(np.uint8), place
+
+
+def _encircling(boxes: np.ndarray) -> list[int]:
+    """The parts in the middle of whose boxes all else is about as large as a glyph in a ring."""
+    found = []
+    for number, (left, top, wide, high) in enumerate(boxes.tolist()):
+        side = min(wide, high)
+        if side < _LEAST or side < _ROUND * max(wide, high):
+            continue
+        ends = boxes[:, :2] + boxes[:, 2:]
+        is_within = ((boxes[:, :2] >= (left, top)) & (ends <= (left + wide, top + high))).all(
+            axis=1
+        )
+        is_within &= boxes[:, 2:].max(axis=1) >= _IN_RING[0] / 2 * side
+        is_within[number] = False
+        if not is_within.any():
+            continue
+        low, high_end = boxes[is_within, :2].min(axis=0), ends[is_within].max(axis=0)
+        off = np.abs((low + high_end) / 2 - (left + wide / 2, top + high / 2)).max()
+        size = (high_end - low).max()
+        if off < _OFF * side and _IN_RING[0] * side <= size <= _IN_RING[1] * side:
+            found.append(number)
+    return found
+
+
+def _is_ring(part: Drawn) -> bool:
+    """Whether a part is round, and all of it along its rim; it need not be closed."""
+    contours, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(contours, key=len))
+    share = cv2.contourArea(hull) / part.size
+    inside = np.zeros_like(part)
+    cv2.drawContours(inside, [hull], -1, 1, cv2.FILLED)
+    depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    along = depth[part > 0] < _RIM * min(part.shape)
+    return _ELLIPSE[0] <= share <= _ELLIPSE[1] and bool(along.mean() > 0.98)
 
 
 def _line_below(part: Drawn, number: int, boxes: np.ndarray) -> Drawn | None:
