@@ -128,3 +128,18 @@ def test_a_deep_shadow_may_lie_slantwise_over_most_of_a_picture(dark, below, cla
     light = np.where(y > below + 0.75 * x, 1.0, dark).astype(np.float32)
     picture = photograph(cover, light=cv2.GaussianBlur(light, (0, 0), 2), ink=(20, 20, 20))
     assert labels(read_picture(picture, classifier)) == "2"
+
+
+@pytest.mark.parametrize("pen", [1, 3])
+def test_cells_of_a_form_are_no_ones(pen, classifier):
+    cover = written("7685", (300, 600), top=90)
+    for x in range(48, 500, 110):
+        cv2.line(cover, (x, 70), (x, 215), 1.0, pen)
+    cv2.rectangle(cover, (48, 70), (488, 215), 1.0, pen)
+    assert labels(read_picture(photograph(cover), classifier)) == "7685"
+
+
+def test_a_1_in_a_box_is_no_line_between_cells(classifier):
+    cover = written("1", (260, 300), left=100, top=70, height=120, pen=4)
+    cv2.rectangle(cover, (60, 60), (240, 200), 1.0, 4)
+    assert labels(read_picture(photograph(cover), classifier)) == "1"

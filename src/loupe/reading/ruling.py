@@ -1,5 +1,7 @@
 """Ruled lines and printed boxes: found by their straightness and length, taken out of the ink."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import UInt8
@@ -20,6 +22,7 @@ _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse ha
 _HOLLOW = 0.5  # a box has less ink than this share of what it encloses
 _SMALLEST = (0.02, 10)  # of the picture's longer side, and in pixels: a box's shorter side
 _INSIDE = 0.2  # of the box's side: something in it must be as large, or it is no box
+_SPAN_OF_DIVIDERS = 0.85  # of its height: so far reach lines between cells, from line to line
 _LITTLE, _SEVERAL = 0.06, 3  # or so many things as large as this
 
 
@@ -248,9 +251,33 @@ def _without_box(drawn: Drawn, contour: np.ndarray, enclosed: float, side: float
     if not bare.size or share[: max(1, bare[0])].max() < 0.8:
         return None
     outline = ((inside > 0) & (depth <= bare[0] + 2.5)).astype(np.uint8)
-    rest = drawn & ~outline
+    rest = _without_dividers(drawn & ~outline, cv2.boundingRect(contour), bare[0] + 2.5, side)
     _, _, stats, _ = cv2.connectedComponentsWithStats(rest & inside, connectivity=8)
     sizes = stats[1:, 2:4].max(axis=1)
     if sizes.max(initial=0) < _INSIDE * side and (sizes > _LITTLE * side).sum() < _SEVERAL:
         return None
     return np.ascontiguousarray(rest)
+
+
+def _without_dividers(drawn: Drawn, box: Sequence[int], thickness: float, side: float) -> Drawn:
+    """Take out the lines from top to bottom that part a box into cells, if it has two or more.
+
+    Args:
+        drawn: without the box's own line.
+        box: left, top, width, height.
+        thickness: of the box's line, in pixels.
+        side: the shorter one of the box.
+    """
+    left, top, width, height = box
+    place = (slice(top, top + height), slice(left, left + width))
+    across = np.ascontiguousarray(drawn[place].T)
+    lines, found = spanning_lines(across, _SPAN_OF_DIVIDERS, _AS_THIN * thickness + 2)
+    if not found:
+        return drawn
+    cells = np.ascontiguousarray(drawn[place] & ~lines.T)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
+    if (stats[1:, 2:4].max(axis=1) > _INSIDE * side).sum() < 2:
+        return drawn  # a 1 in a box
+    plain = drawn.copy()
+    plain[place] = cells
+    return plain
