@@ -24,6 +24,7 @@ import loupe
 import papers
 from loupe.data.dataset import Dataset
 from loupe.data.split import hold_out_validation
+from pen_marks import marked
 from strokes import Pen, Strokes, draw, extent, trace, with_line
 
 VALIDATION, SEED = 1 / 12, 0  # the writers that the shipped reader is not trained on
@@ -50,6 +51,7 @@ class Scene:
         gap: between digits; slope: of the baselines; turn: of the page, degrees.
         paper: colour; texture, gradient, vignette, shadow, crease, edge: their depths, 0 for none.
         ruled: pitch of printed lines, 0: none; squared: whether both ways; boxed: digit by digit.
+        marked: what the pen drew around the digits, a row of `MARKS`; "": nothing.
         dots: stray ones; bends: bars of other schools (European 1, crossed 7, slashed 0).
         tilt: of the camera; blur: standard deviation; noise: levels; jpeg: quality, 0 for none.
         patch: whether the picture was cut out and laid on white.
@@ -77,6 +79,7 @@ class Scene:
     ruled: float = 0.0
     squared: bool = False
     boxed: bool = False
+    marked: str = ""
     dots: int = 0
     bends: bool = False
     tilt: float = 0.0
@@ -163,6 +166,9 @@ FAULTS: dict[str, Change] = {
     "ruled": change(ruled=(1.1, 1.9)),
     "squared": change(ruled=(0.4, 1.4), squared=True),
     "box": change(boxed=True, gap=(0.6, 0.9)),
+    "underlined": change(marked=("underline", "underline", "line above"), margin=(0.6, 1.2)),
+    "ringed": change(marked="ring", margin=(0.9, 1.4), gap=(1.6, 2.2), layout=("single", "line")),
+    "cells": change(marked="cells", margin=(0.5, 1.2), layout="line", gap=(0.4, 0.7)),
     "patch": change(patch=True, paper=(GREY, CREAM), margin=(0.15, 0.4)),
     "tilt": change(tilt=(0.1, 0.3)),
     "turn": change(turn=(-14.0, 14.0)),
@@ -179,7 +185,7 @@ FAULTS: dict[str, Change] = {
     "12 megapixels": change(megapixels=(6.0, 12.0)),
 }
 EVERYTHING = "everything"
-_ALONE = ("clean", "tiny", "12 megapixels")  # sizes: not to be mixed
+_ALONE = ("clean", "tiny", "12 megapixels", "ringed", "cells")  # not to be mixed
 
 
 def page(fault: str, number: int, seed: int = SEED, layout: Layout | None = None) -> Page:
@@ -200,6 +206,9 @@ def compose(scene: Scene, fault: str, generator: np.random.Generator) -> Page:
     rows = _rows(scene.layout, generator)
     images = choose_digits(rows, generator)
     cover, text, places = _write(scene, rows, images, generator)
+    if scene.marked:
+        width = scene.pen.width * scene.digit * generator.uniform(0.5, 1.0)
+        cover = marked(scene.marked, cover, places, rows, width, generator)
     picture = _on_paper(scene, cover, places, generator)
     picture = _taken(scene, picture, generator)
     return Page(picture, text, fault, scene.layout)

@@ -130,7 +130,7 @@ def _is_flat_below(part: Drawn) -> bool:
 
 def _line_of(part: Drawn) -> Drawn | None:
     """The line that reaches across a part, along its lower edge."""
-    room = max(16, part.shape[1] // 4)  # a flat part is looked at with paper around it
+    room = max(16, part.shape[1] // 2)  # a flat part is looked at with paper around it
     padded = np.pad(part, ((room, room), (0, 0)))
     lines, thicknesses = spanning_lines(padded, _SPAN, np.inf)
     line = np.ascontiguousarray(lines[room:-room])

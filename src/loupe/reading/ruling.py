@@ -271,7 +271,8 @@ def _without_dividers(drawn: Drawn, box: Sequence[int], thickness: float, side: 
     left, top, width, height = box
     place = (slice(top, top + height), slice(left, left + width))
     across = np.ascontiguousarray(drawn[place].T)
-    lines, found = spanning_lines(across, _SPAN_OF_DIVIDERS, _AS_THIN * thickness + 2)
+    span = _SPAN_OF_DIVIDERS * min(1.0, side / height)  # a box that is turned is less high
+    lines, found = spanning_lines(across, span, _AS_THIN * thickness + 2)
     if not found:
         return drawn
     cells = np.ascontiguousarray(drawn[place] & ~lines.T)
