@@ -157,3 +157,12 @@ def test_a_row_of_whole_glyphs_is_never_taken_for_pieces_of_one():
 
     assert [len(line) for line in find_lines(inked(cover), weigh=weigh)] == [3]
     assert not asked
+
+
+@pytest.mark.parametrize(("digits", "lines"), [("92", 2), ("50", 2), ("11", 1)])
+def test_two_glyphs_above_each_other_are_no_torn_one_though_the_classifier_is_surer(digits, lines):
+    cover = np.zeros((320, 200), np.float32)
+    for row, digit in enumerate(digits):
+        draw(cover, digit, 60, 40 + 125 * row, 90, 8)
+    weigh = lambda ways: [[0.0 if len(way) == 1 else 0.5 for way in own] for own in ways]  # noqa: E731
+    assert len(find_lines(inked(cover), weigh=weigh)) == lines  # halves of a 1 are joined

@@ -35,7 +35,11 @@ _WIDER = 1.6  # with a piece that came loose
 # Doubt that must be outweighed: one glyph is likelier than two, above all on its own.
 _MORE = 0.6  # for each glyph more
 _COLUMN = 1.8  # times its width: as high as glyphs above each other are together
-_DOUBTFUL = 0.7  # pieces with less doubt are glyphs of their own: a column
+_COLUMN_OF_TWO = 1.5  # the same of two, where each is as high as the other and they lie apart
+_AS_HIGH, _APART = 0.7, 0.2  # of the other's height; of its own
+_NO_HALF = 0.25  # of its height: a piece as wide is no half of a torn 1
+_IN_COLUMN = 1.0  # pieces with less doubt are glyphs above each other
+_DOUBTFUL = 0.7  # the same of pieces that lie anyhow
 _ALONE_MORE = 2.0  # for a glyph that stands alone and is no wider than one
 _HARDLY = 2.5  # doubt about what a cut leaves: there was nothing to cut
 _MOST_DOUBT = 4.0  # about one glyph of many
@@ -219,12 +223,27 @@ def _pieced(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     taken: set[int] = set()
     whole = []
     for (way, cluster), (as_one, as_several) in zip(ways, weigh(ways), strict=True):
-        width, height = way[0].box[2:]
-        is_column = len(cluster) > 2 and height > _COLUMN * width and as_several < _DOUBTFUL
+        is_column = _is_column(way[0], cluster) and as_several < _IN_COLUMN
         if as_one < as_several + _MORE * (len(cluster) - 1) and not is_column:
             taken |= {id(piece) for piece in cluster}
             whole.append(way[0])
     return [group for group in groups if id(group) not in taken] + whole
+
+
+def _is_column(whole: Crop, pieces: Sequence[Crop]) -> bool:
+    """Whether pieces may be glyphs above each other: two are as high, and apart, and no bars."""
+    width, height = whole.box[2:]
+    if len(pieces) > 2:
+        return height > _COLUMN * width
+    low, high = sorted(piece.box[3] for piece in pieces)
+    gap = height - low - high
+    narrowest = min(piece.box[2] / piece.box[3] for piece in pieces)
+    return (
+        height > _COLUMN_OF_TWO * width
+        and low > _AS_HIGH * high
+        and gap > _APART * low
+        and narrowest > _NO_HALF
+    )
 
 
 def _clusters_of(groups: Sequence[Crop], reach: float) -> list[list[Crop]]:
@@ -265,7 +284,8 @@ def _stacked(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     used: set[int] = set()
     together = []
     for (i, j), (way, _), (as_one, as_two) in zip(pairs, ways, weigh(ways), strict=True):
-        if as_one < as_two + _MORE and not used & {i, j}:
+        is_column = _is_column(way[0], (groups[i], groups[j])) and as_two < _IN_COLUMN
+        if as_one < as_two + _MORE and not is_column and not used & {i, j}:
             used |= {i, j}
             together.append(way[0])
     return [group for i, group in enumerate(groups) if i not in used] + together
@@ -279,11 +299,12 @@ def _whole(pieces: list[Crop], groups: list[Crop], weigh: Weigh) -> list[Crop]:
     is_torn = min(map(_size, pieces)) < _PIECE * _size(whole)
     clusters = _clusters_of(pieces, _TORN * _size(whole))
     is_near = len(clusters) == 1 and len(clusters[0]) == len(pieces)
-    is_column = len(pieces) > 2 and whole.box[3] > _COLUMN * whole.box[2]
+    is_column = len(pieces) > 2 and _is_column(whole, pieces)
     if not is_torn or not is_near or is_column or whole.box[2] > _WIDER * whole.box[3]:
         return groups
     ((as_one, as_several),) = weigh([((whole,), tuple(groups))])
-    return [whole] if as_one < as_several and as_several > _DOUBTFUL else groups
+    doubtful = _HARDLY if _is_column(whole, pieces) else _DOUBTFUL
+    return [whole] if as_one < as_several and as_several > doubtful else groups
 
 
 def _is_narrow(group: Crop) -> bool:
