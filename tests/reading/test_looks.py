@@ -56,3 +56,13 @@ def test_light_is_evened_out_and_strokes_stay(inverted):
     grey = even.mean(axis=2)
     assert np.percentile(grey[paper], 5) > 200  # paper is light on both sides
     assert np.median(grey[cover > 0.9]) < 120
+
+
+def test_the_negative_of_a_shaded_photo_is_read_as_the_photo_is():
+    cover = np.zeros((260, 760), np.float32)
+    for place, digit in enumerate("84327"):
+        draw(cover, digit, 60 + 130 * place, 70, 110, 8)
+    y, x = np.mgrid[:260, :760]
+    light = cv2.GaussianBlur(np.where(x + y > 700, 0.55, 1.0).astype(np.float32), (0, 0), 30)
+    negative = 255 - photograph(cover, light=light)
+    assert read_picture(negative, pretrained("mnist")).text == "84327"

@@ -81,8 +81,9 @@ def exchanged(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
     return evenly_lit(picture, replace(ink, polarity=other))
 
 
+EXCHANGED = Look("the light evened out, ink and paper exchanged", exchanged)
 LOOKS = (
     Look("looked closer at the part with the ink", closer),
     Look("the light evened out place by place", evenly_lit),
-    Look("the light evened out, ink and paper exchanged", exchanged),
+    EXCHANGED,
 )

@@ -14,7 +14,7 @@ from loupe.framing import Framing
 from loupe.reading.bars import without_bars
 from loupe.reading.crop import Crop, without_ground
 from loupe.reading.ink import Ink, find_ink
-from loupe.reading.looks import LOOKS
+from loupe.reading.looks import EXCHANGED, LOOKS, Look
 from loupe.reading.page import MOST_DOUBTED, Line, Ways, Weigh, find_lines
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
@@ -84,18 +84,18 @@ def see_picture(picture: Image, classifier: Classifier, layout: str = "auto", to
 
 def _see(picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int) -> Seen:
     first = _look(picture, find_ink(picture), classifier, framing, layout, top)
-    if len(first.reading.glyphs) > MOST_DOUBTED:
+    glyphs = first.reading.glyphs
+    if len(glyphs) > MOST_DOUBTED:
         return first
-    doubt = _doubt(first.reading, classifier) if _is_likely(first) else _DOUBTFUL
-    if _is_likely(first) and doubt <= _DOUBTFUL:
-        return first
-    return _looked_again(first, doubt, picture, classifier, framing, layout, top)
-
-
-def _is_likely(first: Seen) -> bool:
-    """Whether there are glyphs, and no shadow that is lighter than what lies around it."""
-    is_lit = first.ink.polarity == "light on dark" and "shade" in first.ink.steps
-    return bool(first.reading.glyphs) and not is_lit
+    doubt = _doubt(first.reading, classifier) if glyphs else _DOUBTFUL
+    if not glyphs or doubt > _DOUBTFUL:
+        return _looked_again(first, doubt, LOOKS, picture, classifier, framing, layout, top)
+    if first.ink.polarity == "light on dark" and "shade" in first.ink.steps:
+        # A shadow that is lighter than what lies around it is paper: more is written there.
+        looks = (EXCHANGED,)
+        other = _looked_again(first, _DOUBTFUL, looks, picture, classifier, framing, layout, top)
+        return other if len(other.reading.glyphs) > len(glyphs) else first
+    return first
 
 
 def require_layout(layout: str) -> None:
@@ -156,6 +156,7 @@ def _at_border(glyph: Glyph, size: tuple[int, int]) -> bool:
 def _looked_again(
     first: Seen,
     doubt: float,
+    looks: Sequence[Look],
     picture: Image,
     classifier: Classifier,
     framing: Framing,
@@ -164,7 +165,7 @@ def _looked_again(
 ) -> Seen:
     """Take the reading that leaves the least doubt, if it is much less than the first one's."""
     reading, best, least = first.reading, first, _MUCH_LESS * doubt
-    for look in LOOKS:
+    for look in looks:
         seen = look.look(picture, first.ink)
         if seen is None:
             continue
