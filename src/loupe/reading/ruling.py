@@ -103,7 +103,7 @@ def spanning_lines(drawn: Drawn, span: float, thickest: float) -> tuple[Drawn, l
     Example:
         >>> drawn = np.zeros((40, 100), np.uint8)
         >>> drawn[20:23] = 1
-        >>> lines, thicknesses = spanning_lines(drawn, 0.97, 10)
+        >>> lines, thicknesses = spanning_lines(drawn, 0.97, 10.0)
         >>> int(lines.sum()), thicknesses
         (300, [5.0])
     """
