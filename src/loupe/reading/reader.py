@@ -20,6 +20,7 @@ from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 
 _DOUBTFUL = 1.0  # mean doubt of a reading from which the picture is looked at again
+_SURE = 0.2  # mean doubt of a reading that is taken for another that was not doubted either
 _REFUSAL = 2.0  # doubt about a refused glyph, at least: it is looked at again
 _FINEST_THRESHOLD = 0.1  # of outliers, as a unit of how far one lies beyond it
 _SMUDGE = 0.6  # of the glyphs' size: what is smaller and is refused is dirt
@@ -92,8 +93,9 @@ def _see(picture: Image, classifier: Classifier, framing: Framing, layout: str, 
         return _looked_again(first, doubt, LOOKS, picture, classifier, framing, layout, top)
     if first.ink.polarity == "light on dark" and "shade" in first.ink.steps:
         # A shadow that is lighter than what lies around it is paper: more is written there.
-        looks = (EXCHANGED,)
-        other = _looked_again(first, _DOUBTFUL, looks, picture, classifier, framing, layout, top)
+        other = _looked_again(
+            first, _SURE / _MUCH_LESS, (EXCHANGED,), picture, classifier, framing, layout, top
+        )
         return other if len(other.reading.glyphs) > len(glyphs) else first
     return first
 
