@@ -1,11 +1,11 @@
 """Accuracy over seeds against time: the recipes fast, balanced and best, as whole processes.
 
-    python benchmarks/presets.py [--recipes fast balanced] [--data mnist fashion-mnist] [--seeds 5]
+    python benchmarks/presets.py [--recipes fast balanced] [--data mnist fashion-mnist] [--seeds 5] [--again]
 
 Each run is `loupe train DATA --recipe NAME --seed N` from a cold start: imports, reading, training,
 export, evaluation on the test images, report. Rows are appended to results/presets.jsonl, and what
-is there for the same recipe, seed and machine is not run again. The table goes to
-results/presets.md; of `--untimed` runs the accuracy alone counts in it. Test figures are those of
+is there for the same recipe, seed and machine is not run again, unless `--again` is asked for:
+then the newest row of a seed counts. The table goes to results/presets.md; of `--untimed` runs the accuracy alone counts in it. Test figures are those of
 the last step, one look a run; nothing is chosen here.
 """
 
@@ -15,6 +15,7 @@ import json
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,14 @@ def main() -> None:
     parser.add_argument(
         "--untimed", action="store_true", help="the machine has other work: accuracy counts only"
     )
+    parser.add_argument("--again", action="store_true", help="the code has changed: run all anew")
     arguments = parser.parse_args()
+    if arguments.again and arguments.untimed:
+        parser.error("--again replaces timed rows: it needs the machine for itself (no --untimed)")
     for seed in range(arguments.seeds):  # seeds outside: slow spells of a machine hit all alike
         for recipe in arguments.recipes:
             for data in arguments.data:
-                if not _is_done(recipe, data, seed):
+                if arguments.again or not _is_done(recipe, data, seed):
                     row = run(recipe, data, seed) | {"timed": not arguments.untimed}
                     append("presets", row)
                     print(f"{recipe} {data} seed {seed}: {row['accuracy']:.2f} %", flush=True)
@@ -91,7 +95,7 @@ def recipe_hash(name: str, data: str) -> str:
 def table() -> str:
     """Write the figures of the recipes as they are now, beside their goals."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows("presets"):
+    for row in newest(rows("presets")):
         if row["recipe"] in NAMED and row["recipe_hash"] == recipe_hash(row["recipe"], row["data"]):
             groups[row["recipe"], row["data"]].append(row)
     lines = [
@@ -109,6 +113,12 @@ def table() -> str:
             f"| {runs[-1]['date']}, {place['processor']}, {place['cores']} cores |"
         )
     return "\n".join(lines) + "\n"
+
+
+def newest(every: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the last row of each settings, data, seed and processor: `--again` replaces the others."""
+    keys = ("recipe", "recipe_hash", "data", "seed")
+    return list({(*(r[k] for k in keys), r["machine"]["processor"]): r for r in every}.values())
 
 
 def _seconds(runs: list[dict[str, Any]], key: str) -> str:

@@ -184,13 +184,19 @@ def measured_json() -> str:
 
 def _rows() -> Iterator[dict[str, Any]]:
     """Give the rows of presets and tutorials in one form."""
-    for row in _lines("presets"):
+    for row in _newest(_lines("presets")):
         if row["recipe_hash"] == _recipe_hash(row["recipe"], row["data"]):
             yield _row(row["recipe"], row, row, row["training_seconds"])
     for row in _lines("tutorials"):
         if row.get("epochs"):  # cut short, for its seconds
             continue
         yield _row(row["name"], row, row["loupe"], row["loupe"]["fit_seconds"])
+
+
+def _newest(every: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last row of each settings, data and seed, as benchmarks/presets.py has it."""
+    keys = ("recipe", "recipe_hash", "data", "seed")
+    return list({(*(r[k] for k in keys), r["machine"]["processor"]): r for r in every}.values())
 
 
 def _row(
