@@ -1,12 +1,13 @@
 """Accuracy over seeds against time: the recipes fast, balanced and best, as whole processes.
 
-    python benchmarks/presets.py [--recipes fast balanced] [--data mnist fashion-mnist] [--seeds 5] [--again]
+    python benchmarks/presets.py [--recipes fast] [--data mnist] [--seeds 5] [--untimed | --again]
 
 Each run is `loupe train DATA --recipe NAME --seed N` from a cold start: imports, reading, training,
 export, evaluation on the test images, report. Rows are appended to results/presets.jsonl, and what
-is there for the same recipe, seed and machine is not run again, unless `--again` is asked for:
-then the newest row of a seed counts. The table goes to results/presets.md; of `--untimed` runs the accuracy alone counts in it. Test figures are those of
-the last step, one look a run; nothing is chosen here.
+is there for the same recipe, seed and machine is not run again, unless `--again` says that the code
+has changed: then the newest row of a seed counts. The table goes to results/presets.md; of
+`--untimed` runs the accuracy alone counts in it. Test figures are those of the last step, one look
+a run; nothing is chosen here.
 """
 
 import argparse
@@ -116,7 +117,7 @@ def table() -> str:
 
 
 def newest(every: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the last row of each settings, data, seed and processor: `--again` replaces the others."""
+    """Give the last row of each settings, data, seed and processor, which replaces the others."""
     keys = ("recipe", "recipe_hash", "data", "seed")
     return list({(*(r[k] for k in keys), r["machine"]["processor"]): r for r in every}.values())
 
