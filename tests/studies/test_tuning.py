@@ -268,6 +268,28 @@ def test_a_clock_that_has_run_out_ends_the_search_and_keeps_it(
     assert "was not measured" in " ".join(sentences(ended))
 
 
+def test_a_study_that_goes_on_without_time_keeps_the_winner_of_its_finals(
+    search, space, tiny_dataset, tmp_path
+):
+    folder = tmp_path / "study"
+    shutil.copytree(search.folder, folder)
+    ended = tune(tiny_dataset, space, minutes=1e-9, out=folder)
+    assert ended.finals == search.finals
+    assert ended.best == search.best
+
+    winner = search.best.name
+    shutil.rmtree(folder / "finals" / f"{winner}-1")  # as if it had come up since
+    ended = tune(tiny_dataset, space, minutes=1e-9, out=folder)
+    left = {
+        final.number: final.accuracy
+        for final in search.finals
+        if final.number != search.best.number
+    }
+    assert {final.number: final.accuracy for final in ended.finals} == left
+    assert left[ended.best.number] == max(left.values())
+    assert "of those with the best figures" in " ".join(sentences(ended))
+
+
 def attempted(tiny_dataset: Dataset, folder: Path, **settings) -> Trial:
     recipe = loupe.recipe("logistic", epochs=4, batch_size=32, **settings)
     watcher = settings.pop("watcher", None) or Watcher(1)

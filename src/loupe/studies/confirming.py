@@ -21,6 +21,7 @@ from loupe.examination.paired import Difference, mean_difference
 from loupe.recipes.recipe import Recipe
 from loupe.runs.run import Run
 from loupe.studies.attempt import Cut, Watcher, trained, validation_accuracy
+from loupe.studies.folder import is_done
 from loupe.studies.journal import LOCKS
 from loupe.studies.lock import locked
 from loupe.studies.search import Final, Reading
@@ -127,15 +128,40 @@ class Again:
         return run
 
 
-def finals(again: Again, recipes: Sequence[tuple[Trial, Recipe]]) -> tuple[Final, ...]:
-    """Train the best trials again, and give their mean accuracy on the images that chose them."""
+def finals(
+    again: Again, recipes: Sequence[tuple[Trial, Recipe]], finalists: int
+) -> tuple[Final, ...]:
+    """Train the best trials again, and give their mean accuracy on the images that chose them.
+
+    Where there is no time for it, those that were trained again before stay the finalists: a study
+    that goes on for a moment must not fall back to the luckiest figure.
+
+    Args:
+        again: how they are trained.
+        recipes: the best trials, best first.
+        finalists: how many of them there is time for.
+
+    Raises:
+        Ended: by Ctrl-C.
+    """
     found = []
-    for trial, recipe in recipes:
-        named = replace(recipe, name=trial.name)
-        runs = [again.train(FINALS, named, number) for number in range(FINAL_SEEDS)]
+    for place, (trial, recipe) in enumerate(recipes):
+        if place >= finalists and not _has_finals(again.folder, trial):
+            continue
+        try:
+            runs = [again.train(FINALS, recipe, number) for number in range(FINAL_SEEDS)]
+        except Ended as ended:
+            if ended.by_hand:
+                raise
+            continue
         accuracies = [validation_accuracy(run) for run in runs]
         found.append(Final(trial.number, float(np.mean(accuracies)), FINAL_SEEDS))
-    return tuple(found)
+    return tuple(found) if len(found) > 1 else ()  # one alone has won against none
+
+
+def _has_finals(folder: Path, trial: Trial) -> bool:
+    names = [f"{trial.name}-{number + 1}" for number in range(FINAL_SEEDS)]
+    return all(is_done(folder / FINALS / name) for name in names)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from loupe.examination.paired import SIGNIFICANT, Difference
 from loupe.recipes.recipe import Recipe
 from loupe.studies.space import Space
-from loupe.studies.trials import Trial, best_of
+from loupe.studies.trials import Trial, best_of, ranked
 
 STUDY_FILE, BEST_FILE, RESULT_FILE, PAGE_FILE = (
     "study.json",
@@ -163,8 +163,11 @@ def sentences(search: Search) -> list[str]:
     ]
     if search.finals:
         again = next(final for final in search.finals if final.number == best.number)
+        count = len(search.finals)
+        top = {trial.number for trial in ranked(search.trials)[:count]}
+        which = "with" if top == {final.number for final in search.finals} else "of those with"
         said.append(
-            f"The {len(search.finals)} with the best figures were trained {_times(again.seeds)} "
+            f"The {count} {which} the best figures were trained {_times(again.seeds)} "
             f"with other seeds: then it has {again.accuracy:.2%}, and none of the others more."
         )
     if search.best_kept is not None and search.optimism is not None:

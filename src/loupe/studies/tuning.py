@@ -242,7 +242,7 @@ class _Tuning:
             planned = plan(search.base, best, self.clock.seconds)
             try:
                 if not self.interrupted:
-                    search = self._with_finals(search, best[: planned.finalists])
+                    search = self._with_finals(search, best, planned.finalists)
                     search = self._compared(search, planned.pairs)
             except Ended as ended:
                 self.interrupted = ended.by_hand
@@ -257,9 +257,9 @@ class _Tuning:
         write_json(self.folder / RESULT_FILE, search.to_dict())
         return search
 
-    def _with_finals(self, search: Search, best: Sequence[Trial]) -> Search:
+    def _with_finals(self, search: Search, best: Sequence[Trial], finalists: int) -> Search:
         """Choose among the best trials by what they are with other seeds."""
-        found = finals(self.again, [(trial, self._recipe(trial)) for trial in best])
+        found = finals(self.again, [(trial, self._recipe(trial)) for trial in best], finalists)
         return replace(search, finals=found)
 
     def _compared(self, search: Search, pairs: int) -> Search:
