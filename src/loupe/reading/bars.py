@@ -105,7 +105,8 @@ def _even_rows(pixels: Pixels, colour: Pixel) -> int:
 
 
 def _are_even(rows: Pixels, colour: Pixel) -> np.ndarray:
-    return np.asarray((_differences(rows, colour) <= _EVEN).all(axis=(1, 2)))
+    apart = _differences(rows, colour).reshape(len(rows), -1)
+    return np.asarray(cv2.reduce(apart, 1, cv2.REDUCE_MAX))[:, 0] <= _EVEN
 
 
 def _differences(pixels: np.ndarray, colour: Pixel) -> np.ndarray:

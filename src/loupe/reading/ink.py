@@ -105,7 +105,7 @@ def _looked(work: Image, paper_side: int) -> Ink:
     plain, ruling_notes = without_ruling(drawn)
     plain, mark_notes = without_marks(plain)
     ruling_notes += mark_notes
-    strength = (np.clip(depth / level, 0, 1) * 255).astype(np.uint8)
+    strength = _bytes(depth, 255 / level)
     steps["strength"] = strength[..., np.newaxis]
     if ruling_notes:
         steps["ruling"] = (drawn & ~plain)[..., np.newaxis] * np.uint8(255)
@@ -176,7 +176,7 @@ def _shade(depth: Depth, width: float) -> np.ndarray | None:
     side = 2 * round(width) + 1
     if side >= min(depth.shape) // 2:
         return None
-    levels = (np.clip(depth, 0, 1) * 255).astype(np.uint8)
+    levels = _bytes(depth, 255)
     step = max(1, side // 8)  # a coarse look first: most pictures have no shadows
     coarse = _opened(np.ascontiguousarray(levels[::step, ::step]), max(3, side // step - 1))
     if not _leaning(coarse, 0.3)[1].any():
@@ -232,7 +232,7 @@ def _stroke_width(depth: Depth) -> float:
     anything. Depths are compared as optical densities: those of ink and of shadow add up.
     """
     step = max(1, max(depth.shape) // _PAPER_SIDE)
-    levels = np.asarray(cv2.LUT((np.clip(depth, 0, 1) * 255).astype(np.uint8), _DENSITIES))
+    levels = np.asarray(cv2.LUT(_bytes(depth, 255), _DENSITIES))
     # The deepest of each block, so that thin strokes do not pale; it makes them wider by a block.
     levels = np.asarray(cv2.dilate(levels, np.ones((step, step), np.uint8)))[::step, ::step]
     few = min(levels.size, max(12, levels.size // 1000))
@@ -242,6 +242,12 @@ def _stroke_width(depth: Depth) -> float:
         if np.partition(np.asarray(taken).ravel(), -few)[-few:].mean() > 0.5 * deepest:
             return float(side * step)
     return float(max(depth.shape))
+
+
+def _bytes(depth: Depth, scale: float) -> UInt8[np.ndarray, "rows columns"]:
+    """Scale what is on the ink's side of the paper to 0..255, in two passes instead of five."""
+    positive = cv2.threshold(depth, 0, 0, cv2.THRESH_TOZERO)[1]
+    return np.asarray(cv2.convertScaleAbs(positive, alpha=scale), np.uint8)
 
 
 def _otsu(depth: np.ndarray) -> float:
@@ -272,9 +278,15 @@ def _levels(depth: np.ndarray) -> tuple[float, float]:
 
 def _drawn(depth: np.ndarray, level: float, floor: float) -> np.ndarray:
     """Where there is ink, by hysteresis: weak ink counts where it hangs on sure ink."""
-    weak = (depth > max(_WEAK * level, floor)).astype(np.uint8)
-    _, labels = cv2.connectedComponents(weak, connectivity=8)
-    sure = np.zeros(int(labels.max()) + 1, bool)
-    sure[labels[depth > max(_SURE * level, floor)]] = True
-    sure[0] = False
-    return np.asarray(sure[labels], np.uint8)
+    drawn = np.zeros(depth.shape, np.uint8)
+    weak = (depth > max(_WEAK * level, floor)).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(weak)
+    if not width:
+        return drawn
+    within = (slice(top, top + height), slice(left, left + width))  # most pictures are paper
+    count, labels = cv2.connectedComponents(np.ascontiguousarray(weak[within]), connectivity=8)
+    sure = np.zeros(count, np.uint8)
+    sure[labels[depth[within] > max(_SURE * level, floor)]] = 1
+    sure[0] = 0
+    drawn[within] = sure[labels]
+    return drawn

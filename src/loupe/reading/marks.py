@@ -37,10 +37,23 @@ def without_marks(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
         >>> int(plain[75:].sum()), int(plain[:75].sum()), notes
         (0, 304, ('underlines removed',))
     """
+    left, top, width, height = cv2.boundingRect(drawn)
+    if not width:
+        return drawn, ()
+    inked = drawn[top : top + height, left : left + width]  # most of a picture is paper
+    plain, notes = _unmarked(np.ascontiguousarray(inked))
+    if not notes:
+        return drawn, ()
+    whole = drawn.copy()
+    whole[top : top + height, left : left + width] = plain
+    return whole, tuple(dict.fromkeys(notes))
+
+
+def _unmarked(drawn: Drawn) -> tuple[Drawn, list[str]]:
     height = len(drawn)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
     boxes = stats[1:, :4]
-    plain, notes = drawn.copy(), []
+    plain, notes = drawn.copy(), list[str]()
     for number in _encircling(boxes):
         part, place = _part(labels, boxes, number)
         if _is_ring(part):
@@ -57,7 +70,7 @@ def without_marks(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
         if line is not None:
             plain[place] &= ~line
             notes.append("underlines removed")
-    return (plain if notes else drawn), tuple(dict.fromkeys(notes))
+    return plain, notes
 
 
 def _part(labels: np.ndarray, boxes: np.ndarray, number: int) -> tuple[Drawn, tuple[slice, slice]]:

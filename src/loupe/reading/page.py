@@ -78,7 +78,11 @@ def find_lines(ink: Ink, layout: str = "auto", weigh: Weigh | None = None) -> tu
 
 
 def _parts(cover: Cover) -> list[Crop]:
-    mask = (cover > 0).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(cover)
+    if not width:
+        return []
+    inked = cover[top : top + height, left : left + width]  # most of a picture is paper
+    mask = (inked > 0).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     sizes = stats[:, 2:4].max(axis=1)
     sizes[0] = 0
@@ -87,10 +91,10 @@ def _parts(cover: Cover) -> list[Crop]:
         return []  # a texture: nobody writes so much into one picture
     parts = []
     for number in numbers.tolist():
-        left, top, width, height = stats[number, :4].tolist()
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        own = cover[rows, columns] * (labels[rows, columns] == number)
-        parts.append(Crop((left, top, width, height), own))
+        x, y, width, height = stats[number, :4].tolist()
+        rows, columns = slice(y, y + height), slice(x, x + width)
+        own = inked[rows, columns] * (labels[rows, columns] == number)
+        parts.append(Crop((left + x, top + y, width, height), own))
     return parts
 
 

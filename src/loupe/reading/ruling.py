@@ -76,8 +76,10 @@ def _without_lines(
         least: as many lines, or none.
     """
     lines, thicknesses = spanning_lines(drawn.T if across else drawn, span, thickest)
+    if len(thicknesses) < least:
+        return drawn, []
     plain = drawn & ~(lines.T if across else lines)
-    if len(thicknesses) < least or not _is_worth_more(plain):
+    if not _is_worth_more(plain):
         return drawn, []
     return np.ascontiguousarray(plain), thicknesses
 
@@ -117,9 +119,9 @@ def spanning_lines(drawn: Drawn, span: float, thickest: float) -> tuple[Drawn, l
     runs = cv2.morphologyEx(
         thick, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * _RUN))), np.uint8)
     )
-    if min(height, width) > _TINY and np.asarray(runs).mean() > _FULL:
+    if min(height, width) > _TINY and cv2.countNonZero(runs) > _FULL * drawn.size:
         return lines, thicknesses  # a texture
-    if not _reaches_across(np.flatnonzero(np.asarray(runs).any(axis=0)), width, span):
+    if not _reaches_across(np.flatnonzero(cv2.reduce(runs, 0, cv2.REDUCE_MAX)), width, span):
         return lines, thicknesses  # nothing to part into segments, which takes ten times as long
     rows, columns, heights = _segments(np.asarray(runs))
     for _ in range(_MOST_LINES):
