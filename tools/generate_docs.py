@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from statistics import mean, stdev
@@ -120,7 +120,7 @@ def measured() -> str:
         for row in results:
             spread = "" if row["std"] is None else f" ± {100 * row['std']:.2f}"
             accuracy = f"{100 * row['accuracy']:.2f}{spread} %"
-            seconds = f"{row['training_seconds']:.1f} s | {row['seconds']:.1f} s"
+            seconds = f"{_in_seconds(row['training_seconds'])} | {_in_seconds(row['seconds'])}"
             lines.append(
                 f"| `{recipe}` | {row['data']} | {accuracy} | {row['n']} | {seconds} "
                 f"| {row['parameters']:,} |"
@@ -128,8 +128,12 @@ def measured() -> str:
     return "\n".join(lines) + (
         f"\n\nMeans and standard deviations over seeds, measured on {content['machine']}, "
         f"{content['date']}; the whole process is `loupe train` from a cold start, evaluation and "
-        "report included."
+        "report included. Where no seconds stand, the machine had other work."
     )
+
+
+def _in_seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s"
 
 
 def public_sets() -> str:
@@ -169,11 +173,7 @@ def measured_json() -> str:
         if row["machine"] == machine and row["recipe"] in NAMED:
             groups[row["recipe"]][row["data"]].append(row)
     results = {
-        name: [
-            _summary(data, found)
-            for data, found in groups[name].items()
-            if any(row["timed"] for row in found)
-        ]
+        name: [_summary(data, found) for data, found in groups[name].items()]
         for name in NAMED
         if name in groups
     }
@@ -241,10 +241,14 @@ def _summary(data: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "accuracy": round(mean(accuracies), 5),
         "std": round(stdev(accuracies), 5) if len(rows) > 1 else None,
         "n": len(rows),
-        "training_seconds": round(mean(row["training_seconds"] for row in timed), 2),
-        "seconds": round(mean(row["seconds"] for row in timed), 2),
+        "training_seconds": _mean([row["training_seconds"] for row in timed]),
+        "seconds": _mean([row["seconds"] for row in timed]),
         "parameters": rows[-1]["parameters"],
     }
+
+
+def _mean(seconds: Sequence[float]) -> float | None:
+    return round(mean(seconds), 2) if seconds else None
 
 
 def _first_line(path: Path) -> str:

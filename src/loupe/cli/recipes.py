@@ -51,7 +51,8 @@ def read_measured() -> dict[str, Any]:
 
     Returns:
         `machine`, `date` and `results`: for each recipe a list of `data`, `accuracy` (mean over
-        seeds), `std`, `n` (seeds) and `seconds` (wall time of the whole command).
+        seeds), `std`, `n` (seeds) and `seconds` (wall time of the whole command; None where the
+        machine had other work).
 
     Example:
         >>> sorted(read_measured())
@@ -69,8 +70,7 @@ def reached(result: dict[str, Any]) -> str:
         >>> reached({"data": "mnist", "accuracy": 0.9952, "n": 5, "seconds": 10.8})
         'mnist 99.52 % in 10.8 s (n = 5)'
     """
-    text = (
-        f"{result['data']} {percent(result['accuracy'])} in {duration(result['seconds'])} "
-        f"(n = {result['n']})"
-    )
+    seconds = result["seconds"]
+    taken = "" if seconds is None else f" in {duration(seconds)}"
+    text = f"{result['data']} {percent(result['accuracy'])}{taken} (n = {result['n']})"
     return text.replace("\N{NARROW NO-BREAK SPACE}", " ")
