@@ -268,6 +268,30 @@ def test_a_clock_that_has_run_out_ends_the_search_and_keeps_it(
     assert "was not measured" in " ".join(sentences(ended))
 
 
+def test_the_recipe_to_use_is_the_base_where_it_is_not_really_beaten(search):
+    base = loupe.recipe(search.folder / "base.toml")
+    assert (base.name, base.network) == ("logistic", "")
+    won = replace(search.difference, value=0.2, low=0.1, high=0.3, p=0.001)
+    lost = replace(search.difference, value=-0.2, low=-0.3, high=-0.1, p=0.001)
+    open_ = replace(search.difference, value=0.1, low=-0.1, high=0.3, p=0.4)
+    files = [replace(search, difference=each).recipe_file.name for each in (won, lost, open_, None)]
+    assert files == ["best.toml", "base.toml", "base.toml", "best.toml"]
+
+
+def test_trials_that_wait_for_their_turn_have_not_begun(space, tmp_path):
+    journal = Journal(tmp_path, space)
+    journal.begin_with([{"learning_rate": 0.01}, {"learning_rate": 0.02}])
+    assert journal.trials() == ()
+
+
+def test_a_long_training_reports_each_stage_once(space, tmp_path, recwarn):
+    opened = Journal(tmp_path, space).begin()
+    for epoch in range(1, 400):
+        opened.is_behind(0.5, epoch / 400)
+    opened.close()
+    assert not [each for each in recwarn if "already reported" in str(each.message)]
+
+
 def test_a_study_that_goes_on_without_time_keeps_the_winner_of_its_finals(
     search, space, tiny_dataset, tmp_path
 ):

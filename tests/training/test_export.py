@@ -169,6 +169,14 @@ def test_one_differing_label_is_too_many(finished, tiny_dataset):
         check_parity(given, expected)
 
 
+def test_two_classes_that_are_equally_likely_are_one_label():
+    given = np.array([[0.5, 0.4999998, 2e-7]], np.float32)
+    assert check_parity(given, given[:, [1, 0, 2]]) < 1e-6
+    clear = np.array([[0.50002, 0.49998, 0.0]], np.float32)
+    with pytest.raises(ModelError, match="on 1 of 1 labels"):
+        check_parity(clear, clear[:, [1, 0, 2]])
+
+
 # ---------------------------------------------------------------- features and outliers
 
 

@@ -85,11 +85,8 @@ def _short(value: object) -> str:
 
 def _paths(found: Any, dataset: "loupe.Dataset", page: Path) -> list[str]:
     lines = [f"page    {page}"]
-    if found.best is not None:
-        from loupe.studies.search import BEST_FILE
-
-        recipe = found.folder / BEST_FILE
-        lines.append(f"recipe  {recipe}")
+    if found.recipe_file is not None:
+        lines.append(f"recipe  {found.recipe_file}")
         data = dataset.origin or dataset.name
-        lines += ["", f"Train it on all images: loupe train {data} --recipe {recipe}"]
+        lines += ["", f"Train it on all images: loupe train {data} --recipe {found.recipe_file}"]
     return lines

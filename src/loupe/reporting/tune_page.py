@@ -14,7 +14,7 @@ from loupe.reporting.tune_figures import (
     trials_chart,
 )
 from loupe.reporting.words import DASH, Figure, count, duration, interval, of, percent
-from loupe.studies.search import BEST_FILE, Search, sentences
+from loupe.studies.search import Search, sentences
 from loupe.studies.trials import OUTCOMES, Trial
 
 MOST_ROWS = 500  # of the table of trials
@@ -86,7 +86,7 @@ def _verdict(search: Search) -> Section:
         sentences=sentences(search),
         changes=changes,
         base=search.base.chosen["recipe"],
-        command=f"loupe train {data} --recipe {search.folder / BEST_FILE}",
+        command=f"loupe train {data} --recipe {search.recipe_file}",
         found=recipe is not None,
     )
     return Section("verdict", "Verdict", _headline(search), html)

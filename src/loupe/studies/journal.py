@@ -62,12 +62,15 @@ class Journal:
         self._draws = False  # whether this process has a sampler of its own yet
 
     def trials(self) -> tuple[Trial, ...]:
-        """Give all trials, in the order in which they began."""
+        """Give all trials that were begun, in that order."""
+        from optuna.trial import TrialState
+
         return tuple(
             trial_of(
                 each.number, each.params, each.user_attrs.get(RECORD), each.state.is_finished()
             )
             for each in self.study.get_trials(deepcopy=False)
+            if each.state != TrialState.WAITING
         )
 
     def begin_with(self, trials: Sequence[Mapping[str, Value]]) -> None:
@@ -186,6 +189,7 @@ class OpenTrial:
     def __init__(self, journal: Journal, asked: Any, trial: Trial, lock: Any) -> None:
         self.trial = trial
         self._journal, self._asked, self._lock = journal, asked, lock
+        self._rung = 0  # the last that was reported: Optuna takes one figure of each
 
     def recipe(self, base: Recipe) -> Recipe:
         """Give its recipe."""
@@ -193,7 +197,11 @@ class OpenTrial:
 
     def is_behind(self, accuracy: float, share: float) -> bool:
         """Report an accuracy on the way; say whether others were better at this point."""
-        self._asked.report(accuracy, max(1, round(RUNGS * share)))
+        rung = max(1, round(RUNGS * share))
+        if rung == self._rung:
+            return False
+        self._rung = rung
+        self._asked.report(accuracy, rung)
         return bool(self._asked.should_prune())
 
     def end(self, trial: Trial) -> None:

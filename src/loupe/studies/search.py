@@ -10,9 +10,10 @@ from loupe.recipes.recipe import Recipe
 from loupe.studies.space import Space
 from loupe.studies.trials import Trial, best_of, ranked
 
-STUDY_FILE, BEST_FILE, RESULT_FILE, PAGE_FILE = (
+STUDY_FILE, BEST_FILE, BASE_FILE, RESULT_FILE, PAGE_FILE = (
     "study.json",
     "best.toml",
+    "base.toml",
     "result.json",
     "tune.html",
 )
@@ -118,6 +119,13 @@ class Search:
             return None
         return self.difference.value > 0 and self.difference.p < SIGNIFICANT
 
+    @property
+    def recipe_file(self) -> Path | None:
+        """The recipe to use: the best trial's, but the base's where that is not really beaten."""
+        if self.best is None:
+            return None
+        return self.folder / (BASE_FILE if self.is_better is False else BEST_FILE)
+
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain values, for `result.json` and `--json`."""
         return {
@@ -136,6 +144,7 @@ class Search:
             "confirmed_seconds": list(self.confirmed_seconds),
             "pairs": self.pairs,
             "is_better": self.is_better,
+            "recipe": str(self.recipe_file) if self.recipe_file else None,
             "interrupted": self.interrupted,
         }
 

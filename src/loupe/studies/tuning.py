@@ -39,6 +39,7 @@ from loupe.studies.journal import LOCKS, Journal
 from loupe.studies.lock import locked
 from loupe.studies.pace import Pace
 from loupe.studies.search import (
+    BASE_FILE,
     BEST_FILE,
     RESULT_FILE,
     STUDIES,
@@ -254,6 +255,7 @@ class _Tuning:
             recipe = search.best_recipe
             assert recipe is not None
             write_text(self.folder / BEST_FILE, to_toml(recipe))
+            write_text(self.folder / BASE_FILE, to_toml(search.base_recipe))
         write_json(self.folder / RESULT_FILE, search.to_dict())
         return search
 
