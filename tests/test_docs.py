@@ -202,6 +202,7 @@ def in_small(text: str) -> str:
     text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
     text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
     text = re.sub(r"(?<=^loupe )(tune .*post-004 ).*", r"\1--trials 1 --minutes 2", text)
+    text = re.sub(r"(?<=--recipe best)$", " --network 8C3v2b", text)  # its networks take minutes
     verbs = "train|check|tune|ladder|learn-curve"
     text = re.sub(rf"(?<=^loupe )({verbs}) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
     return re.sub(r'(?<=read\(")((?:fashion-)?mnist)(?="\))', r"small/\1.npz", text)
@@ -236,6 +237,50 @@ def test_the_readme_shows_what_is_read_on_its_photo():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = text.partition("$ loupe predict docs/photo.jpg\n")[2].partition("\n```")[0]
     assert loupe.predict(DOCS / "photo.jpg").text == shown
+
+
+# What the five posts do, and what of a page's commands and programs does it.
+TUTORIAL_STEPS = {
+    "load from OpenML": r"openml:mnist_784",
+    "load keras' file": r'read\("mnist\.npz"\)',
+    "load Fashion-MNIST": r'read\("fashion-mnist"\)',
+    "draw an image": r"Image\.fromarray",
+    "draw nine with their names": r"contact_sheet\(",
+    "look at all": r"loupe check",
+    "one-vs-rest": r"--head one-vs-rest",
+    "one-vs-one": r"--head one-vs-one",
+    "under-sampling": r"--balance under-sample",
+    "train one network on": r"--continue \S+ --only-class 1",
+    **{name: rf"--recipe {name}\b" for name in (
+        "logistic", "mlp-256-128-64-32", "cnn-995", "mlp-300-100", "mlp-64-32", "fashion-64-32",
+        "fashion-128-64-32", "mlp-512", "cnn-bn", "best",
+    )},
+    **{name: rf"--activation {name}\b" for name in (
+        "sigmoid", "tanh", "leaky_relu", "prelu", "elu", "maxout",
+    )},
+    "vary and keep the best": r"loupe tune",
+    "augmentation": r"--set augmentation\.",
+    "class folders": r"loupe train my-images",
+    "two models' curves": r"loupe compare",
+    "curves in words": r"verdict\(run\.history\)",
+    "targets": r"--target accuracy=0\.8 --target recall=0\.99",
+    "prediction and argmax": r"predict\(.*\)\n.*argmax",
+    "confusion matrix": r"confusion_matrix",
+    "classification report": r"per_class",
+    "three guesses": r"mistake\.guesses",
+    "model or label": r"loupe examine",
+    "more data": r"loupe learn-curve",
+    "a generator": r"loupe generate",
+    "ensembles": r"--set members=",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", TUTORIAL_STEPS)
+def test_every_step_of_the_tutorials_has_its_command(step):
+    page = DOCS / "from-the-tutorials.md"
+    run = [each.text for each in blocks(page) if each.language in ("console", "python")]
+    text = page.read_text() if step == "load from OpenML" else "\n".join(run)  # it needs the net
+    assert re.search(TUTORIAL_STEPS[step], text)
 
 
 @pytest.mark.slow
