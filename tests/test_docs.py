@@ -202,7 +202,7 @@ def in_small(text: str) -> str:
     text = re.sub(r"(?<=^loupe )(generate .*)--minutes \d+", r"\1--steps 3", text)
     text = re.sub(r"(loupe\.generate\(.*)minutes=\d+", r"\1steps=3", text)
     text = re.sub(r"(?<=^loupe )(tune .*post-004 ).*", r"\1--trials 1 --minutes 2", text)
-    text = re.sub(r"(?<=--recipe best)$", " --network 8C3v2b", text)  # its networks take minutes
+    text = re.sub(r"(?<=--recipe best)$", " --network 8C3v/2b", text)  # its networks take minutes
     verbs = "train|check|tune|ladder|learn-curve"
     text = re.sub(rf"(?<=^loupe )({verbs}) ((?:fashion-)?mnist)\b", r"\1 small/\2.npz", text)
     return re.sub(r'(?<=read\(")((?:fashion-)?mnist)(?="\))', r"small/\1.npz", text)
