@@ -143,3 +143,32 @@ def test_a_1_in_a_box_is_no_line_between_cells(classifier):
     cover = written("1", (260, 300), left=100, top=70, height=120, pen=4)
     cv2.rectangle(cover, (60, 60), (240, 200), 1.0, 4)
     assert labels(read_picture(photograph(cover), classifier)) == "1"
+
+
+def canvas(cover):
+    """A drawing as an app saves it: black on white, even."""
+    return (255 * (1 - cover.clip(0, 1))).astype(np.uint8)[:, :, np.newaxis].repeat(3, axis=2)
+
+
+@pytest.mark.parametrize("pen", [40, 50])
+def test_a_brush_that_touches_the_border_is_no_shadow(pen, classifier):
+    covers = [written(digit, (240, 200), 25, 12, 215, pen) for digit in "0123456789"]
+    read = [labels(read_picture(canvas(cover), classifier)) for cover in covers]
+    assert read == list("0123456789")
+
+
+@pytest.mark.parametrize("pen", [6, 10, 16])
+def test_the_bar_of_a_closely_cut_digit_is_no_ruled_line(pen, classifier):
+    read = []
+    for digit in "0123456789":
+        cover = written(digit, (300, 300), 60, 60, 160, pen)
+        left, top, width, height = cv2.boundingRect((cover > 0.3).astype(np.uint8))
+        cut = canvas(cover[top : top + height, left : left + width])
+        read.append(labels(read_picture(cut, classifier)))
+    assert read == list("0123456789")
+
+
+def test_surely_read_digits_above_each_other_are_not_one_though_one_is_a_1(classifier):
+    cover = written("9", (400, 200), 60, 40, 110, 7)
+    draw(cover, "1", 60, 185, 110, 7)
+    assert read_picture(photograph(cover), classifier).text == "9\n1"

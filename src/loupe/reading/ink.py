@@ -28,6 +28,9 @@ _NOISY = 0.25  # of the ink's level: noise that reaches it is smoothed first
 _WEAK, _SURE = 0.3, 0.55  # of the ink's level: ink where it hangs together with sure ink; sure ink
 _NEARBY = 0.05  # share of a neighbourhood that is page, to take its colour from
 _CORNER = 0.5  # of the width of what is looked for in shadows: so deep are their round corners
+_AS_DARK = 0.75  # of a shadow: what is as dark as it beside it, at least, and it beside that
+_GOES_ON = 0.06  # of a shadow's outline within the picture: where it is a stroke that goes on
+_BROADEST = 2.5  # of what is looked for in shadows: no stroke is broader
 _SAMPLE = 60_000  # pixels that levels are measured on
 # Of each depth in 255ths, 80 levels to a factor of e.
 _DENSITIES = np.minimum(-80 * np.log(1 - np.arange(256) / 266), 255).astype(np.uint8)
@@ -52,7 +55,7 @@ class Ink:
     steps: dict[str, Image] = field(default_factory=dict)
 
 
-def find_ink(picture: Image) -> Ink:
+def find_ink(picture: Image, shadows: bool = True) -> Ink:
     """Find what was drawn in a picture.
 
     The paper and the light on it are fitted and divided out, the colours that separate ink from
@@ -60,6 +63,7 @@ def find_ink(picture: Image) -> Ink:
 
     Args:
         picture: uint8 `[h w c]`, of any size.
+        shadows: whether what is wide and leans on the border is a shadow, and no ink.
 
     Example:
         >>> page = np.full((60, 60, 1), 200, np.uint8)
@@ -68,13 +72,13 @@ def find_ink(picture: Image) -> Ink:
         >>> ink.polarity, np.argwhere(ink.cover > 128)[[0, -1]].tolist()
         ('dark on light', [[20, 28], [39, 30]])
     """
-    ink = _looked(shrunk(picture, _FIRST_SIDE), _FIRST_PAPER_SIDE)
+    ink = _looked(shrunk(picture, _FIRST_SIDE), _FIRST_PAPER_SIDE, shadows)
     if not _is_one_thick_glyph(ink.cover):
-        ink = _looked(shrunk(picture, WORKING_SIDE), _PAPER_SIDE)
+        ink = _looked(shrunk(picture, WORKING_SIDE), _PAPER_SIDE, shadows)
     return replace(ink, scale=max(ink.cover.shape) / max(picture.shape[:2]))
 
 
-def _looked(work: Image, paper_side: int) -> Ink:
+def _looked(work: Image, paper_side: int, shadows: bool) -> Ink:
     """Find the ink of a picture at its own scale."""
     steps: dict[str, Image] = {}
     small = shrunk(work, paper_side)
@@ -88,7 +92,7 @@ def _looked(work: Image, paper_side: int) -> Ink:
     notes = ["light ink on dark"] if paper.polarity == "light on dark" else []
     notes += ["one page found, what is around it left out"] * (page is not None)
     width = _stroke_width(depth)
-    shade = _shade(depth, width)
+    shade = _shade(depth, width) if shadows else None
     if shade is not None:
         notes.append("shadows taken away")
         steps["shade"] = (shade[..., np.newaxis] * 255).astype(np.uint8)
@@ -183,10 +187,38 @@ def _shade(depth: Depth, width: float) -> np.ndarray | None:
         return None
     shade = _opened(levels, side)
     labels, is_shade = _leaning(shade, 0.4)
+    is_shade &= _in_corner_or_wide(labels, levels, side, len(is_shade))
     if not is_shade.any():
         return None
     whole = _grown_within(shade * is_shade[labels].astype(np.uint8), levels, round(_CORNER * side))
-    return np.asarray(whole / np.float32(255), np.float32)
+    whole = _without_strokes(whole, levels, _BROADEST * side)
+    return np.asarray(whole / np.float32(255), np.float32) if whole.any() else None
+
+
+def _without_strokes(shade: np.ndarray, levels: np.ndarray, most: float) -> np.ndarray:
+    """Leave out what goes on as dark as it is: the widest part of a stroke at the border."""
+    kept = shade.copy()
+    count, labels = cv2.connectedComponents((shade > 255 * _FAINTEST).astype(np.uint8))
+    for number in range(1, count):
+        own = (labels == number).astype(np.uint8)
+        depth = float(np.median(shade[own > 0]))
+        around = levels[(cv2.dilate(own, np.ones((7, 7), np.uint8)) > own)]
+        goes_on = (around > _AS_DARK * depth) & (around * _AS_DARK < depth)
+        broad = 2 * float(cv2.distanceTransform(np.pad(own, 1), cv2.DIST_L2, 3).max())
+        if broad <= most and goes_on.mean() > _GOES_ON:
+            kept[own > 0] = 0
+    return kept
+
+
+def _in_corner_or_wide(labels: np.ndarray, levels: np.ndarray, side: int, count: int) -> np.ndarray:
+    """Which leaning parts reach a corner of the picture, or are wide within it.
+
+    Beyond the border nothing is known: a stroke that touches it seems as wide as one likes.
+    """
+    inner = _opened(np.pad(levels, side), side)[side:-side, side:-side] > 255 * _FAINTEST
+    is_wide = np.bincount(labels[inner], minlength=count) > 0
+    is_wide[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = True
+    return is_wide
 
 
 def _grown_within(shade: np.ndarray, levels: np.ndarray, steps: int) -> np.ndarray:

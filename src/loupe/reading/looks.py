@@ -29,10 +29,12 @@ class Look:
         note: what was done, in plain words.
         look: (picture, ink of the first look) -> what to read instead, and where in the picture
             it lies; None where there is nothing else to see.
+        shadows: whether shadows are looked for.
     """
 
     note: str
     look: Callable[[Image, Ink], tuple[Part, Place] | None]
+    shadows: bool = True
 
 
 def closer(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
@@ -81,9 +83,15 @@ def exchanged(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
     return evenly_lit(picture, replace(ink, polarity=other))
 
 
+def unshaded(picture: Image, ink: Ink) -> tuple[Part, Place] | None:
+    """Take what was a shadow for ink: a thick stroke that touches the border is as wide."""
+    return (picture, (0, 0)) if "shade" in ink.steps else None
+
+
 EXCHANGED = Look("the light evened out, ink and paper exchanged", exchanged)
 LOOKS = (
     Look("looked closer at the part with the ink", closer),
     Look("the light evened out place by place", evenly_lit),
     EXCHANGED,
+    Look("what seemed to be a shadow taken for ink", unshaded, shadows=False),
 )

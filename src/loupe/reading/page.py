@@ -30,6 +30,8 @@ _TORN = 0.3  # pieces of a torn glyph lie as near to each other
 _MOST_PIECES = 6  # of a torn glyph
 _PIECE = 0.7  # the smallest is not larger
 _WIDEST = 1.3  # times its height: as wide as one glyph that stands alone
+_TWO_NARROW = 0.55  # times its height: as wide as two that touch, where one is a 1
+_BAR, _BAR_APART = 0.5, 0.25  # of its width: so flat is the bar of a 5; of the size: so far off
 _WIDER = 1.6  # with a piece that came loose
 
 # Doubt that must be outweighed: one glyph is likelier than two, above all on its own.
@@ -37,7 +39,10 @@ _MORE = 0.6  # for each glyph more
 _COLUMN = 1.8  # times its width: as high as glyphs above each other are together
 _COLUMN_OF_TWO = 1.5  # the same of two, where each is as high as the other and they lie apart
 _AS_HIGH, _APART = 0.7, 0.2  # of the other's height; of its own
-_NO_HALF = 0.25  # of its height: a piece as wide is no half of a torn 1
+_NO_HALF = 0.25  # of its height: where a piece is as wide, they are no halves of a torn 1
+_LARGER = 1.5  # times the size of other glyphs: pieces of a torn one are not together
+_SURELY = 0.2  # doubt about pieces that are read as well as whole glyphs
+_READ = 0.3  # doubt about pieces that are read
 _IN_COLUMN = 1.0  # pieces with less doubt are glyphs above each other
 _DOUBTFUL = 0.7  # the same of pieces that lie anyhow
 _ALONE_MORE = 2.0  # for a glyph that stands alone and is no wider than one
@@ -47,6 +52,8 @@ _LOOP = 2.0  # for each large loop that a cut opens
 _LOWEST = 0.6  # of the height of the whole: lower pieces are unlikely
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
+_OVER = 0.6  # of its width: so far a glyph stands above its neighbour, in no line
+_STEEP, _OVER_STEEP = 0.45, 0.1  # slope from which on it hardly does
 _SLANT = 1.1  # lines that a slope of 1 must save to be believed
 
 
@@ -211,9 +218,17 @@ def _gaps(some: Sequence[Crop], others: Sequence[Crop]) -> np.ndarray:
 def _pairs_above_each_other(groups: Sequence[Crop], size: float) -> list[tuple[int, int]]:
     widths = np.array([group.box[2] for group in groups], np.float64)
     overlap = -_between(groups, groups, 0) / np.minimum(widths[:, np.newaxis], widths)
-    near = (overlap > 0.4) & (_gaps(groups, groups) < 0.35 * size)
+    gaps = _gaps(groups, groups)
+    near = (overlap > 0.4) & (gaps < 0.35 * size)
+    is_bar = np.array([group.box[3] < _BAR * group.box[2] for group in groups], bool)
+    near |= (is_bar | is_bar[:, np.newaxis]) & (gaps < _BAR_APART * size)
     pairs = [(i, j) for i, j in np.argwhere(np.tril(near, -1)).tolist()]
-    return [pair for pair in pairs if _size(joined([groups[i] for i in pair])) < 2 * size]
+    wholes = [joined([groups[i] for i in pair]) for pair in pairs]
+    return [
+        pair
+        for pair, whole in zip(pairs, wholes, strict=True)
+        if _size(whole) < 2 * size and whole.box[2] < _WIDER * whole.box[3]
+    ]
 
 
 def _pieced(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
@@ -228,10 +243,24 @@ def _pieced(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     whole = []
     for (way, cluster), (as_one, as_several) in zip(ways, weigh(ways), strict=True):
         is_column = _is_column(way[0], cluster) and as_several < _IN_COLUMN
-        if as_one < as_several + _MORE * (len(cluster) - 1) and not is_column:
+        is_wide = not _fits(way[0], size, len(cluster) == len(groups))
+        more = -_HARDLY if is_wide else _more(as_several) * (len(cluster) - 1)
+        is_column |= _is_larger(way[0], size, cluster, groups) and as_several < _READ
+        if as_one < as_several + more and not is_column:
             taken |= {id(piece) for piece in cluster}
             whole.append(way[0])
     return [group for group in groups if id(group) not in taken] + whole
+
+
+def _more(doubt: float) -> float:
+    """What several glyphs must be better by than one: less where they are surely read."""
+    return _MORE * min(1.0, doubt / _SURELY)
+
+
+def _is_larger(whole: Crop, size: float, pieces: Sequence[Crop], groups: Sequence[Crop]) -> bool:
+    """Whether there are other glyphs, and pieces together are larger, and each as large as they."""
+    smallest = min(map(_size, pieces))
+    return len(groups) > len(pieces) and _size(whole) > _LARGER * size and smallest > _PIECE * size
 
 
 def _is_column(whole: Crop, pieces: Sequence[Crop]) -> bool:
@@ -241,12 +270,12 @@ def _is_column(whole: Crop, pieces: Sequence[Crop]) -> bool:
         return height > _COLUMN * width
     low, high = sorted(piece.box[3] for piece in pieces)
     gap = height - low - high
-    narrowest = min(piece.box[2] / piece.box[3] for piece in pieces)
+    widest = max(piece.box[2] / piece.box[3] for piece in pieces)
     return (
         height > _COLUMN_OF_TWO * width
         and low > _AS_HIGH * high
         and gap > _APART * low
-        and narrowest > _NO_HALF
+        and widest > _NO_HALF
     )
 
 
@@ -277,8 +306,15 @@ def _may_be_one(cluster: Sequence[Crop], size: float, alone: bool) -> bool:
     whole = joined(cluster)
     _, _, width, height = whole.box
     is_torn = min(map(_size, cluster)) < _PIECE * _size(whole)
-    fits = width < _WIDEST * height if alone else width < height and _size(whole) < 2 * size
+    fits = width < _WIDEST * height if alone else width < _WIDER * height
+    fits &= alone or _size(whole) < 2 * size
     return is_torn and fits and len(cluster) <= _MOST_PIECES
+
+
+def _fits(whole: Crop, size: float, alone: bool) -> bool:
+    """Whether a glyph is no wider than most are."""
+    _, _, width, height = whole.box
+    return width < _WIDEST * height if alone else width < height and _size(whole) < 2 * size
 
 
 def _stacked(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
@@ -289,7 +325,8 @@ def _stacked(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     together = []
     for (i, j), (way, _), (as_one, as_two) in zip(pairs, ways, weigh(ways), strict=True):
         is_column = _is_column(way[0], (groups[i], groups[j])) and as_two < _IN_COLUMN
-        if as_one < as_two + _MORE and not is_column and not used & {i, j}:
+        is_column |= _is_larger(way[0], size, (groups[i], groups[j]), groups) and as_two < _READ
+        if as_one < as_two + _more(as_two) and not is_column and not used & {i, j}:
             used |= {i, j}
             together.append(way[0])
     return [group for i, group in enumerate(groups) if i not in used] + together
@@ -317,10 +354,17 @@ def _is_narrow(group: Crop) -> bool:
 
 def _divided(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     """Divide glyphs that are wider than high, where that is the better reading."""
-    wide = [group for group in groups if group.box[2] > max(0.9 * group.box[3], 0.5 * size)]
+    least = 0.9 if len(groups) == 1 else _TWO_NARROW
+    wide = [group for group in groups if group.box[2] > max(least * group.box[3], 0.5 * size)]
+    doubts = [doubt for (doubt,) in weigh([[(group,)] for group in wide])]
+    pairs = [
+        (group, doubt)
+        for group, doubt in zip(wide, doubts, strict=True)
+        if group.box[2] > 0.9 * group.box[3] or doubt > _HARDLY
+    ]
+    wide, doubts = [group for group, _ in pairs], [doubt for _, doubt in pairs]
     if len(wide) > _MOST_WIDE:
         return groups
-    doubts = [doubt for (doubt,) in weigh([[(group,)] for group in wide])]
     more = _ALONE_MORE if len(groups) == 1 and _is_narrow(groups[0]) else _MORE
     chosen = {}
     for group, doubt in zip(wide, doubts, strict=True):
@@ -396,5 +440,6 @@ def _untidiness(middles: np.ndarray, boxes: np.ndarray, line_of: np.ndarray, slo
         cost += float(np.ptp(heights[own])) ** 2
         row = boxes[own[np.argsort(middles[own, 0])]]
         over = row[:-1, 0] + row[:-1, 2] - row[1:, 0]
-        cost += 2 * float((over > 0.6 * np.minimum(row[:-1, 2], row[1:, 2])).sum())
+        most = _OVER if abs(slope) < _STEEP else _OVER_STEEP
+        cost += 2 * float((over > most * np.minimum(row[:-1, 2], row[1:, 2])).sum())
     return cost

@@ -167,16 +167,27 @@ def _looked_again(
 ) -> Seen:
     """Take the reading that leaves the least doubt, if it is much less than the first one's."""
     reading, best, least = first.reading, first, _MUCH_LESS * doubt
+    fewest = _num_sure(first.reading, classifier)
     for look in looks:
         seen = look.look(picture, first.ink)
         if seen is None:
             continue
         part, place = seen
-        again = _look(part, find_ink(part), classifier, framing, layout, top)
+        again = _look(part, find_ink(part, look.shadows), classifier, framing, layout, top)
         doubt = _doubt(again.reading, classifier)
+        if fewest > 1 and _num_sure(again.reading, classifier) < fewest:
+            continue  # what is not seen is not doubted
         if again.reading.glyphs and doubt < least:
             best, least = _placed(again, part, place, reading.size, look.note), doubt
     return best
+
+
+def _num_sure(reading: Reading, classifier: Classifier) -> int:
+    """How many glyphs are read without doubt."""
+    return sum(
+        glyph.label != REFUSED and _doubt(replace(reading, glyphs=(glyph,)), classifier) < _SURE
+        for glyph in reading.glyphs
+    )
 
 
 def _placed(
@@ -225,7 +236,10 @@ def _by_doubt(classifier: Classifier, framing: Framing) -> Weigh:
             return [[] for _ in ways]
         output = classifier.examine(_frames(crops, framing, classifier.image_shape))
         best = output.probabilities.max(axis=1)
-        doubts = iter(_doubts(output.outlier, best, classifier).tolist())
+        threshold = classifier.card.outlier_threshold
+        refused = output.outlier > (np.inf if threshold is None else threshold)
+        doubts = _doubts(output.outlier, best, classifier)
+        doubts = iter(np.maximum(doubts, _REFUSAL * refused).tolist())
         return [[_cost(crops, [next(doubts) for _ in crops]) for crops in way] for way in ways]
 
     return weigh

@@ -16,6 +16,9 @@ _STEEPEST = 0.3  # of its length: what a ruled line rises; steeper ones are stro
 _BENT = 0.03  # of its length: how far its middle lies beside it at most
 _VOTES = 1500  # places where ink is that vote for a line
 _MOST_LINES = 40  # in each direction
+_FILLED = 0.9  # of the picture's sides: a glyph that was closely cut
+_BESIDE = 0.2  # of its size: nothing else is as large
+_PEN = 0.6  # of its strokes: its own bar is at least as thick
 _TINY = 64  # pixels: lines may cover much of a smaller picture
 _FULL = 0.35  # share of a picture that lines and flat strokes do not cover
 _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse has 0.785
@@ -81,7 +84,26 @@ def _without_lines(
     plain = drawn & ~(lines.T if across else lines)
     if not _is_worth_more(plain):
         return drawn, []
+    if len(thicknesses) == 1 and _is_one_glyph(drawn) and _is_as_thick(thicknesses[0], plain):
+        return drawn, []
     return np.ascontiguousarray(plain), thicknesses
+
+
+def _is_one_glyph(drawn: Drawn) -> bool:
+    """Whether a drawing is one part that fills the picture: a line across it is its own bar."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    sizes = stats[1:, 2:4]
+    largest = int(sizes.sum(axis=1).argmax())
+    others = np.delete(sizes, largest, axis=0).max(initial=0)
+    fills = (sizes[largest] >= _FILLED * np.array(drawn.shape[::-1])).all()
+    return bool(fills) and others < _BESIDE * sizes[largest].max()
+
+
+def _is_as_thick(thickness: float, rest: Drawn) -> bool:
+    """Whether a line, measured two pixels too thick, is about as thick as the strokes beside it."""
+    inside = cv2.distanceTransform(np.pad(rest, 1), cv2.DIST_L2, 3)
+    ridge = inside[(inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8))) & (inside > 0)]
+    return thickness - 2 >= _PEN * (2 * float(np.median(ridge)) - 1)
 
 
 def _is_worth_more(plain: Drawn) -> bool:
