@@ -69,6 +69,18 @@ def test_a_blank_sheet_says_nothing(classifier):
         assert reading.text == "" and reading.glyphs == ()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_texture_of_blank_paper_is_no_writing(seed, classifier):
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:600, :450] / 600
+    light = 1 - 0.25 * y - 0.15 * x
+    for grain in (4, 9, 20):  # fibres and mottles, together up to a twentieth of the light
+        mottle = cv2.GaussianBlur(generator.normal(0, 1, (600, 450)), (0, 0), grain)
+        light = light * (1 + 0.009 * mottle / mottle.std())
+    blank = photograph(np.zeros((600, 450), np.float32), light=light, noise=3.0, seed=seed)
+    assert not [label for label in labels(read_picture(blank, classifier)) if label != "?"]
+
+
 def test_a_frame_is_given_to_the_model_as_it_is(classifier):
     frame = np.random.default_rng(0).integers(0, 256, (28, 28, 1), np.uint8)
     (glyph,) = read_picture(frame, classifier, "frame").glyphs

@@ -26,6 +26,7 @@ _FIRST_PAPER_SIDE = 100  # at the first look
 _FAINTEST = 0.05  # of the paper's light: ink paler than this is not told from paper
 _NOISY = 0.25  # of the ink's level: noise that reaches it is smoothed first
 _WEAK, _SURE = 0.3, 0.55  # of the ink's level: ink where it hangs together with sure ink; sure ink
+_PALEST = 0.075  # of the paper's light: pencil takes 0.09 at least, the paper's texture up to 0.066
 _NEARBY = 0.05  # share of a neighbourhood that is page, to take its colour from
 _CORNER = 0.5  # of the width of what is looked for in shadows: so deep are their round corners
 _AS_DARK = 0.75  # of a shadow: what is as dark as it beside it, at least, and it beside that
@@ -46,6 +47,7 @@ class Ink:
         polarity: whether the ink is lighter or darker than the paper.
         notes: what was noticed and done, in plain words.
         steps: pictures of the way to the cover, by name, for `--explain`.
+        is_blank: whether nothing is further from the paper than its own texture.
     """
 
     cover: Cover
@@ -53,6 +55,7 @@ class Ink:
     polarity: Polarity
     notes: tuple[str, ...] = ()
     steps: dict[str, Image] = field(default_factory=dict)
+    is_blank: bool = False
 
 
 def find_ink(picture: Image, shadows: bool = True) -> Ink:
@@ -103,7 +106,8 @@ def _looked(work: Image, paper_side: int, shadows: bool) -> Ink:
     if floor > _NOISY * level:
         depth = cv2.GaussianBlur(depth, (0, 0), min(max(width / 8, 1.0), 4.0))
         level, floor = _levels(depth)
-    drawn = _drawn(depth, level, floor)
+    is_blank = shade is None and (level < _PALEST or floor >= level)
+    drawn = _drawn(depth, level, np.inf if is_blank else floor)
     if shade is not None:
         drawn = _without_tips(drawn, shade)
     plain, ruling_notes = without_ruling(drawn)
@@ -116,7 +120,7 @@ def _looked(work: Image, paper_side: int, shadows: bool) -> Ink:
     near = cv2.dilate(plain, np.ones((3, 3), np.uint8))  # the soft edge around it
     cover = strength * np.asarray(near, np.uint8)
     steps["ink"] = cover[..., np.newaxis]
-    return Ink(cover, 1.0, paper.polarity, (*notes, *ruling_notes), steps)
+    return Ink(cover, 1.0, paper.polarity, (*notes, *ruling_notes), steps, is_blank)
 
 
 def _is_one_thick_glyph(cover: Cover) -> bool:

@@ -86,7 +86,7 @@ def see_picture(picture: Image, classifier: Classifier, layout: str = "auto", to
 def _see(picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int) -> Seen:
     first = _look(picture, find_ink(picture), classifier, framing, layout, top)
     glyphs = first.reading.glyphs
-    if len(glyphs) > MOST_DOUBTED:
+    if first.ink.is_blank or len(glyphs) > MOST_DOUBTED:
         return first
     doubt = _doubt(first.reading, classifier) if glyphs else _DOUBTFUL
     if not glyphs or doubt > _DOUBTFUL:
