@@ -1,6 +1,9 @@
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -387,3 +390,47 @@ def test_a_model_of_before_knows_no_thresholds(loupe_command):
     result = loupe_command("evaluate", "of_before.onnx", "--data", "digits", "--abstain", "0.9")
     assert result.code == 2
     assert "no thresholds" in result.err
+
+
+LITTLE_ROOM = """
+import resource, signal, sys
+from loupe.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))  # as on a disk with so much left
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX has it")
+def test_a_report_that_a_full_disk_refuses_says_what_to_do(digits_run, tmp_path):
+    shutil.copytree(digits_run, tmp_path / "run")
+    command = [sys.executable, "-c", LITTLE_ROOM, "report", "run"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "no room left on the disk" in ended.stderr
+    assert "Make room, then type the same command again" in ended.stderr
+    before, after = digits_run / "report.html", tmp_path / "run" / "report.html"
+    assert after.read_bytes() == before.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX has it")
+def test_a_training_whose_report_a_full_disk_refuses_goes_on_when_there_is_room(tmp_path):
+    train = ["train", *QUICK, "--epochs", "1", "--out", "run"]
+    command = [sys.executable, "-c", LITTLE_ROOM, *train]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "Make room on the disk, then go on with: loupe train --resume run" in ended.stderr
+    resumed = [sys.executable, "-m", "loupe", "train", "--resume", "run", "--quiet"]
+    subprocess.run(resumed, cwd=tmp_path, check=True)
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes as POSIX has them")
+def test_a_reader_that_has_seen_enough_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "loupe", "recipes"]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -220,6 +220,20 @@ def test_the_command_reads_the_data_as_the_run_did_and_has_a_folder_of_its_own(
     )
 
 
+def test_what_is_asked_by_a_flag_alone_is_written_as_a_flag(make_run: MakeRun) -> None:
+    run = make_run(simulate())
+    options = {"generated": "more", "generated_only": False}
+    change_data(run, origin="digits", read_options=options)
+    assert command(run).endswith("recipe.toml --generated more")
+    change_data(run, origin="digits", read_options=options | {"generated_only": True})
+    assert command(run).endswith("recipe.toml --generated more --generated-only")
+    change_data(run, origin="digits", read_options={"size": 8, "seal": False})
+    recipe_file = f"{run.folder.as_posix()}/recipe.toml"
+    assert command(run) == (
+        f"loupe.train(loupe.read('digits', size=8, seal=False), '{recipe_file}')"
+    )
+
+
 def test_a_run_on_arrays_is_repeated_in_python(make_run: MakeRun) -> None:
     run = make_run(simulate())
     change_data(run, origin="")

@@ -1,5 +1,6 @@
 """`main`: the verbs, and what becomes of errors: a message on stderr and an exit code."""
 
+import errno
 import io
 import json
 import os
@@ -83,14 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Not standalone: also a slip in the options is an exception, and told like all others.
         code = app(given or ["--help"], prog_name="loupe", standalone_mode=False)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # the reader has gone: `... | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to write, to nobody
+            return OK
         return end.code if isinstance(end.code, int) else OK
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read along has gone, as in `loupe runs | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except (LoupeError, OSError) as error:
-        _print_error(error, as_json)
+        _print_error(_with_advice(error), as_json)
         return USER_ERROR
     except Exception as error:
         # typer's own, whose class is not in the same place in every version of it
@@ -100,6 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(LoupeError(_slip(explain(), given)), as_json)
         return USER_ERROR
     return code if isinstance(code, int) else OK
+
+
+def _with_advice(error: Exception) -> Exception:
+    """Say what to do about a full disk, which the system only names."""
+    full = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    if not isinstance(error, OSError) or error.errno not in full:
+        return error
+    place = f" for {error.filename}" if error.filename else ""
+    return LoupeError(
+        f"There is no room left on the disk{place} ({error.strerror}). Make room, then type the "
+        "same command again: what was there before is as it was."
+    )
 
 
 def _slip(message: str, given: Sequence[str]) -> str:

@@ -55,6 +55,7 @@ def train(
     """Train a classifier, measure it, write its report."""
     from loupe.cli.result import conclude
     from loupe.cli.targets import parse_targets
+    from loupe.training.checkpoint import writing
 
     screen, asked = Screen(json, quiet), _asked(no_test, target or (), abstain)
     overrides = parse_settings(setting or ()) | given_only(
@@ -87,7 +88,7 @@ def train(
         else:
             run, dataset = _begin(data, recipe, overrides, reading, out, asked, distil, screen)
     targets = parse_targets([f"{metric}={value}" for metric, value in asked["targets"].items()])
-    with _saying_how_to_go_on(run.folder):
+    with _saying_how_to_go_on(run.folder), writing(run.folder):
         use_test, share = not asked["no_test"], asked.get("abstain")
         code = conclude(run, dataset, targets, use_test=use_test, screen=screen, abstain=share)
     raise typer.Exit(code)

@@ -48,11 +48,19 @@ def command(run: Run) -> str:
         return shlex.join(words)
     recipe_file = (run.folder / RECIPE_FILE).as_posix()
     teacher = run.environment.get("distilled_from", {}).get("model")
-    if not data["origin"]:
-        return f"loupe.train(dataset, {recipe_file!r}{f', distil={teacher!r}' if teacher else ''})"
+    options = data.get("read_options", {})
+    if not data["origin"] or not options.get("seal", True):  # no flag says that
+        given = "".join(f", {key}={value!r}" for key, value in options.items())
+        dataset = f"loupe.read({data['origin']!r}{given})" if data["origin"] else "dataset"
+        taught = f", distil={teacher!r}" if teacher else ""
+        return f"loupe.train({dataset}, {recipe_file!r}{taught})"
     words = ["loupe", "train", data["origin"], "--recipe", recipe_file]
-    for option, value in data.get("read_options", {}).items():
-        words += [f"--{option.replace('_', '-')}", str(value)]
+    for option, value in options.items():
+        flag = f"--{option.replace('_', '-')}"
+        if not isinstance(value, bool):
+            words += [flag, str(value)]
+        elif value:
+            words.append(flag)
     words += ["--distil", teacher] if teacher else []
     return shlex.join(words)
 
