@@ -121,7 +121,7 @@ def test_files_of_a_run_are_read_when_they_are_asked_for(here):
     assert run.recipe_dict()["epochs"] == 3
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "\xff"])
+@pytest.mark.parametrize("content", [None, "", "{", "\xff", "{}", "[]", "3"])
 def test_a_file_of_a_run_that_cannot_be_read_is_named(content, here):
     run = make_run(here / "mine")
     if content is not None:

@@ -336,10 +336,12 @@ def _too_few(sound: History, validated: History) -> Verdict:
         return Verdict()
     first, last = sound[0], sound[-1]
     if not validated:
+        way = f"went from {loss(first.loss)} to {loss(last.loss)} in {counted(len(sound), 'epoch')}"
+        if len(sound) == 1:
+            way = f"was {loss(first.loss)} in the one epoch"
         return Verdict(
             sentences=(
-                f"Training loss went from {loss(first.loss)} to {loss(last.loss)} in "
-                f"{counted(len(sound), 'epoch')}. Without validation images there is no telling "
+                f"Training loss {way}. Without validation images there is no telling "
                 "whether it over-fits, or when to stop: keep some (validation in the recipe).",
             )
         )

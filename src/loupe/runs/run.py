@@ -220,4 +220,9 @@ def _read_json(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(content, dict) or not content:
+        raise RunError(
+            f"{path} cannot be read: it is no object with something in it. Take the file from a "
+            "copy of the run, or make it again (`loupe evaluate`, `loupe train`)."
+        )
     return content
