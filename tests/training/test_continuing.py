@@ -1,8 +1,10 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
 from safetensors.numpy import load_file
 
 import loupe
@@ -130,6 +132,53 @@ def test_a_continued_run_that_was_killed_is_begun_again(run, more, tiny_dataset,
         resume(tmp_path / "new", tiny_dataset)
     with pytest.raises(RunError, match="has not finished"):
         continue_training(tmp_path / "new", more, "column", dataset=tiny_dataset)
+
+
+@pytest.fixture
+def folders(more, tmp_path):
+    """Two folders of images of the first class."""
+    for name, images in (("first", more.images[:10]), ("second", more.images[10:25])):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(images):
+            Image.fromarray(image[:, :, 0]).save(tmp_path / name / f"{number:02}.png")
+    return tmp_path / "first", tmp_path / "second"
+
+
+def test_what_a_run_was_continued_with_before_is_trained_on_again(
+    run, folders, tiny_dataset, tmp_path
+):
+    known, last = {"dataset": tiny_dataset}, run
+    for number, folder in enumerate((*folders, folders[0])):
+        last = continue_training(last, folder, "column", **known, out=tmp_path / str(number))
+    before, after = (each.environment["data"]["counts"]["train"] for each in (run, last))
+    assert after == [before[0] + 10 + 15 + 10, *before[1:]]
+    names = [each["more"]["name"] for each in last.environment["continued"]["earlier"]]
+    assert names == ["first", "second"]
+
+
+def test_what_was_added_before_and_has_changed_or_is_gone_is_refused(
+    run, folders, more, tiny_dataset, tmp_path
+):
+    first, second = folders
+    known = {"dataset": tiny_dataset}
+    once = continue_training(run, first, "column", **known, out=tmp_path / "once")
+    (first / "00.png").unlink()
+    with pytest.raises(
+        RunError, match=r"10 of the .* holds other images .* continue the run before"
+    ):
+        continue_training(once, second, "column", **known)
+    shutil.rmtree(first)
+    with pytest.raises(RunError, match="first, which is not there any more"):
+        continue_training(once, second, "column", **known)
+    of_arrays = continue_training(run, more, "column", **known, out=tmp_path / "arrays")
+    with pytest.raises(RunError, match=r"arrays in memory \('more'\), which are gone"):
+        continue_training(of_arrays, second, "column", **known)
+
+
+@pytest.mark.parametrize("wrong", [0, [], [1], None])
+def test_classes_that_are_no_names_are_refused_with_what_was_expected(run, more, wrong):
+    with pytest.raises(RecipeError, match="expected the name of a class as text.*column, row"):
+        continue_training(run, more, wrong)
 
 
 @pytest.mark.slow

@@ -66,6 +66,18 @@ def continue_run(
     return after, dataset
 
 
+def say_what_was_added(run: "loupe.Run | None", screen: Screen, verb: str) -> None:
+    """Say that what a run was continued with is not among the training images that are read."""
+    continued = None if run is None else run.environment.get("continued")
+    if continued is None:
+        return
+    number = sum(each["more"]["images"] for each in (*continued.get("earlier", ()), continued))
+    screen.say(
+        f"  The {number:,} images that the run was continued with are not among these: {verb} are "
+        "those of the run that was continued first."
+    )
+
+
 def print_before_and_after(
     run: "loupe.Run", evaluation: "loupe.Evaluation", screen: Screen
 ) -> None:

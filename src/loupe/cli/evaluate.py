@@ -8,6 +8,7 @@ import typer
 
 import loupe
 from loupe.cli import options
+from loupe.cli.continuing import say_what_was_added
 from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
 from loupe.cli.screen import Screen
@@ -68,6 +69,8 @@ def evaluate(
     if mending is not None and data is None:
         reading["fixes"] = mending
     dataset = read_for(run, classifier, data, reading, screen)
+    if split == "train" and data is None:
+        say_what_was_added(run, screen, "measured")
     dataset = divided(dataset, classifier, split, screen, mending)
     evaluation = loupe.evaluate(classifier, dataset, split=split, abstain=wanted)
     if out is not None:

@@ -10,6 +10,7 @@ import typer
 
 import loupe
 from loupe.cli import options
+from loupe.cli.continuing import say_what_was_added
 from loupe.cli.data import read_again
 from loupe.cli.places import require_ledger, require_page_place, require_writable
 from loupe.cli.screen import Screen
@@ -60,6 +61,8 @@ def examine(
         require_ledger()
     reading = {} if fixes is None else {"fixes": fixes}
     dataset = read_again(opened, data, screen, instead="--data", **reading)
+    if split == "train":
+        say_what_was_added(opened, screen, "examined")
     try:
         found = loupe.examine(
             opened,

@@ -40,16 +40,22 @@ class Addition:
 
 
 def add(
-    run: Run, dataset: Dataset, more: Dataset, classes: Sequence[str], checkpoint_seconds: float
+    run: Run,
+    dataset: Dataset,
+    more: Dataset,
+    classes: Sequence[str],
+    checkpoint_seconds: float,
+    earlier: Sequence[Dataset] = (),
 ) -> Addition:
     """Bring a run's data and more together, to train the networks of some classes anew.
 
     Args:
         run: finished, with binary networks.
-        dataset: what it was trained on.
+        dataset: what its first run was trained on.
         more: images that go to training, whatever split they are marked as.
         classes: whose networks are trained.
         checkpoint_seconds: time between two checkpoints.
+        earlier: images that it was itself continued with, the first ones first.
 
     Raises:
         RecipeError: the run has one network for all classes, or no such class.
@@ -58,8 +64,10 @@ def add(
     require_own_networks(run.recipe, str(run.folder))
     labels = [_label(run, name) for name in classes]
     dataset = with_validation(dataset, run.recipe)
-    more = _in_the_same_terms(more, dataset)
-    whole, left_out = _together(dataset, more)
+    whole: Dataset = dataset
+    left_out: tuple[str, ...] = ()
+    for each in (*earlier, more):
+        whole, left_out = _together(whole, _in_the_same_terms(each, dataset))
     all_problems = problems_of(run.recipe.head, len(dataset.class_names))
     chosen = sorted({place for label in labels for place in concerned(all_problems, label)})
     job = prepare(

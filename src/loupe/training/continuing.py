@@ -3,18 +3,22 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loupe.data.dataset import Dataset, require_dataset
+import numpy as np
+
+from loupe.data.dataset import TRAIN, Dataset, require_dataset
 from loupe.data.more import read_more
 from loupe.data.split import hold_out_validation
-from loupe.errors import RunError
+from loupe.errors import RecipeError, RunError
 from loupe.examination.evaluation import evaluate
 from loupe.files import sha256, write_json, write_text
 from loupe.recipes.recipe import to_toml
 from loupe.runs.lock import sole_writer
 from loupe.runs.run import ENVIRONMENT_FILE, RECIPE_FILE, WEIGHTS_FILE, Run, create_run, open_run
+from loupe.training.added import added_before, describe_added, read_added
 from loupe.training.additions import Addition, add
 from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap
@@ -36,6 +40,9 @@ def continue_training(
 ) -> Run:
     """Train the networks of some classes anew, on a run's training images and more.
 
+    What a run was itself continued with belongs to its training images: it is read again, and
+    refused where it has changed.
+
     The other networks keep their weights and their calibration bit by bit. Framing, validation and
     test images stay the run's; all of `more` goes to training, but for images that are equal to
     validation or test images, which are left out and named in the notes. One-vs-rest has one
@@ -48,7 +55,8 @@ def continue_training(
         more: further images of some of its classes, in its image shape; or where they are read
             from: a folder of images of the (first) class, or anything that `loupe.read` reads.
         only_class: name of the class, or of several.
-        dataset: what the run was trained on; read again from where it came from if not given.
+        dataset: what the run was trained on, without what it was continued with; read again from
+            where it came from if not given.
         out: the new run's folder; the old run is not touched.
         watch: called after each step with a `Progress`.
         checkpoint_seconds: time between two checkpoints.
@@ -60,7 +68,8 @@ def continue_training(
 
     Raises:
         RecipeError: the run has one network for all classes, or no such class.
-        RunError: there is no such run, it has not finished, or its data is not the same any more.
+        RunError: there is no such run, it has not finished, or its data, or what it was continued
+            with, is not the same any more.
         DataError: the added images do not fit.
     """
     began = time.time()
@@ -71,24 +80,21 @@ def continue_training(
             f"The run {run.folder} has not finished. Finish it first: "
             f"loupe train --resume {run.folder}"
         )
-    classes = [only_class] if isinstance(only_class, str) else list(only_class)
+    classes = _names(run, only_class)
     dataset = same_data(run, dataset)
     if isinstance(more, (str, os.PathLike)):
         more = read_more(more, classes[0], dataset.image_shape)
     require_dataset(more)
-    addition = add(run, dataset, more, classes, checkpoint_seconds)
+    more = replace(more, split=np.full(len(more), TRAIN, np.uint8))
+    additions = added_before(run)
+    earlier = [read_added(each, run, dataset.image_shape) for each in additions]
+    addition = add(run, dataset, more, classes, checkpoint_seconds, earlier)
     continued = {
         "run": str(run.folder.resolve()),
         "weights_sha256": sha256((run.folder / WEIGHTS_FILE).read_bytes()),
         "classes": classes,
-        "more": {
-            "name": more.name,
-            "origin": more.origin,
-            "read_options": dict(more.read_options),
-            "fingerprint": more.fingerprint,
-            "images": len(more) - len(addition.left_out),
-            "left_out": list(addition.left_out),
-        },
+        "more": describe_added(more, addition.left_out),
+        "earlier": additions,
         "before": _before(run, dataset),
     }
     after = create_run(Path(out) if out is not None else None, dataset.name, run.recipe.name)
@@ -102,6 +108,18 @@ def continue_training(
         return complete(
             after, addition.dataset, addition.job, watch, began, framing=addition.framing
         )
+
+
+def _names(run: Run, only_class: object) -> list[str]:
+    """The names of the classes, one or several."""
+    several = isinstance(only_class, Sequence) and not isinstance(only_class, (str, bytes))
+    names = list(only_class) if isinstance(only_class, Sequence) and several else [only_class]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise RecipeError(
+            f"only_class is {only_class!r}; expected the name of a class as text, or a list of "
+            f"names, of: {', '.join(run.card.class_names)}."
+        )
+    return [str(name) for name in names]
 
 
 def _before(run: Run, dataset: Dataset) -> dict[str, Any]:
