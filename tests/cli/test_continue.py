@@ -33,16 +33,34 @@ def test_a_class_is_trained_anew_and_the_report_shows_it_before_and_after(loupe_
     assert "6 images of more were added" in result.out
     assert "left out: more/6.png" in result.out
     assert "recall before" in result.out and "second look" in result.out
+    assert "Of the validation images" in result.out and "Of the test images" in result.out
     after = loupe.open_run("runs/digits-logistic-2")
     assert after.environment["continued"]["before"]["test"] == run.evaluation["per_class"]
     page = (after.folder / "report.html").read_text()
     assert "Before and after" in page and "6 images more" in page
+    assert page.index("validation images, before") < page.index("359 test images, before")
     assert "loupe train --continue" in page and "one of 10 networks" in page
     again = loupe_command("report", after.folder)
     assert again.code == 0, again.err
     assert json.loads((after.folder / "evaluation.json").read_text())["looks_at_test"] == 2
     of_train = loupe_command("evaluate", after.folder, "--split", "train")
     assert "The 6 images that the run was continued with are not among these" in of_train.out
+
+
+@pytest.mark.slow
+def test_a_run_that_left_the_test_images_alone_leaves_them_alone_as_it_goes_on(loupe_command, more):
+    assert loupe_command("train", "digits", *HEAD, "--no-test").code == 0
+    run = loupe.open_run("runs/digits-logistic-1")
+    result = loupe_command("train", "--continue", run.folder, "--only-class", "1", "--data", more)
+    assert result.code == 0, result.err
+    assert "begun with --no-test: the test images are left alone" in result.out
+    assert "Of the validation images, before and after" in result.out
+    assert not Path("runs/ledger.jsonl").exists()
+    after = loupe.open_run("runs/digits-logistic-2")
+    assert after.environment["asked"]["no_test"]
+    page = (after.folder / "report.html").read_text()
+    assert "validation images, before and after" in page
+    assert "nothing to compare with" not in page
 
 
 @pytest.mark.parametrize(

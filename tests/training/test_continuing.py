@@ -81,6 +81,7 @@ def test_the_new_run_says_what_it_was_continued_from_and_how_it_was_before(run, 
     assert (said["more"]["images"], said["more"]["left_out"]) == (30, [])
     assert [row["name"] for row in said["before"]["validation"]] == ["column", "row", "blob"]
     assert "test" not in said["before"]  # nobody has looked
+    assert [row["name"] for row in said["after"]["validation"]] == ["column", "row", "blob"]
     assert "column or" in (continued.folder / "log.txt").read_text()
 
 

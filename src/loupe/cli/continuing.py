@@ -84,20 +84,20 @@ def print_before_and_after(
     """Print precision and recall of each class before and after, where a run was continued."""
     from loupe.reporting.sections_continued import changes
 
-    rows = [
-        (
-            row.name,
-            f"{row.n:,}",
-            f"{100 * row.recall_before:.2f} %",
-            f"{100 * row.recall:.2f} %",
-            f"{100 * row.precision_before:.2f} %",
-            f"{100 * row.precision:.2f} %",
-        )
-        for row in changes(run, evaluation)
-    ]
-    if rows:
-        columns = (
-            "class", " images", " recall before", " after", " precision before", " after",
-        )  # fmt: skip
-        screen.say("")
+    columns = (
+        "class", " images", " recall before", " after", " precision before", " after",
+    )  # fmt: skip
+    for split, found in changes(run, evaluation).items():
+        rows = [
+            (
+                row.name,
+                f"{row.n:,}",
+                f"{100 * row.recall_before:.2f} %",
+                f"{100 * row.recall:.2f} %",
+                f"{100 * row.precision_before:.2f} %",
+                f"{100 * row.precision:.2f} %",
+            )
+            for row in found
+        ]
+        screen.say("", f"Of the {split} images, before and after:")
         screen.table(columns, rows)

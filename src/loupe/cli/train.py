@@ -74,6 +74,7 @@ def train(
         refuse_settings(
             data, recipe, overrides, size, fixes, generated, generated_only, distil, resume
         )
+        asked["no_test"] = _leaves_test_alone(continued, asked, screen)
     elif resume is not None:
         _refuse_settings_of_another_run(recipe, overrides, out, distil, reading)
         asked = _asked_before(resume, asked, screen)
@@ -107,14 +108,20 @@ def _asked(no_test: bool, target: Sequence[str], abstain: float | None) -> dict[
 def _asked_before(resume: Path, asked: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
     """Add to what is asked now what the run was begun with."""
     begun: dict[str, Any] = loupe.open_run(resume).environment.get("asked", {})
-    if begun.get("no_test") and not asked["no_test"]:
-        screen.say("The run was begun with --no-test: the test images are left alone.")
     return {
         **begun,
         **asked,
-        "no_test": asked["no_test"] or begun.get("no_test", False),
+        "no_test": _leaves_test_alone(resume, asked, screen),
         "targets": {**begun.get("targets", {}), **asked["targets"]},
     }
+
+
+def _leaves_test_alone(before: Path, asked: Mapping[str, Any], screen: Screen) -> bool:
+    """Say whether test images are left alone: as is asked now, or of the run that goes on."""
+    begun = loupe.open_run(before).environment.get("asked", {}).get("no_test", False)
+    if begun and not asked["no_test"]:
+        screen.say("The run was begun with --no-test: the test images are left alone.")
+    return bool(asked["no_test"] or begun)
 
 
 def _refuse_two_lengths(overrides: Mapping[str, Any]) -> None:

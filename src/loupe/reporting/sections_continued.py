@@ -1,7 +1,8 @@
 """The section on a run that was continued: each class before and after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loupe.examination.evaluation import Evaluation
 from loupe.reporting.html import Section, render
@@ -22,28 +23,40 @@ class Change:
     precision: float
 
 
-def changes(run: Run, evaluation: Evaluation) -> list[Change]:
-    """Compare each class before and after; empty where the run was not continued.
+def changes(run: Run, evaluation: Evaluation) -> dict[str, list[Change]]:
+    """Compare each class before and after, by split; empty where the run was not continued.
 
-    Empty also where the run before was not measured on these images: test images are not looked at
-    again for it.
+    Validation images come first, which both runs were measured on; then those of the evaluation,
+    where the run before was measured on the same: test images are not looked at again for it.
     """
     found = run.environment.get("continued", {"before": {}, "classes": []})
-    before = found["before"].get(evaluation.split)
-    rows = evaluation.per_class
-    if not before or [(row["name"], row["n"]) for row in before] != [(r.name, r.n) for r in rows]:
-        return []
+    measured = {evaluation.split: evaluation.to_dict()["per_class"]}
+    measured = {**found.get("after", {}), **measured}
+    return {
+        split: _changes(found["before"][split], rows, found["classes"])
+        for split, rows in measured.items()
+        if _who(found["before"].get(split, [])) == _who(rows)
+    }
+
+
+def _who(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    return [(row["name"], row["n"]) for row in rows]
+
+
+def _changes(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], classes: Sequence[str]
+) -> list[Change]:
     return [
         Change(
-            row.name,
-            row.n,
-            row.name in found["classes"],
+            row["name"],
+            row["n"],
+            row["name"] in classes,
             then["recall"],
-            row.recall,
+            row["recall"],
             then["precision"],
-            row.precision,
+            row["precision"],
         )
-        for then, row in zip(before, rows, strict=True)
+        for then, row in zip(before, after, strict=True)
     ]
 
 
@@ -53,13 +66,12 @@ def continued(run: Run, evaluation: Evaluation) -> Section:
     more = found["more"]
     html = render(
         "section_continued.html.j2",
-        rows=changes(run, evaluation),
+        tables=changes(run, evaluation),
         split=evaluation.split,
         run=found["run"],
         more=more,
         added=of(more["images"], "image"),
         left_out=more["left_out"],
-        n=len(evaluation),
     )
     return Section("continued", "Before and after", _headline(found["classes"], more), html)
 

@@ -64,7 +64,7 @@ def continue_training(
 
     Returns:
         The new run. Its environment says under "continued" what it was continued from, and
-        precision and recall of each class before.
+        precision and recall of each class before and after.
 
     Raises:
         RecipeError: the run has one network for all classes, or no such class.
@@ -97,17 +97,17 @@ def continue_training(
         "earlier": additions,
         "before": _before(run, dataset),
     }
+    asked = {"no_test": run.environment.get("asked", {}).get("no_test", False), **(asked or {})}
     after = create_run(Path(out) if out is not None else None, dataset.name, run.recipe.name)
     with writing(after.folder):
         environment = describe_environment(addition.dataset, addition.job, dataset.fingerprint)
-        environment |= {"asked": dict(asked or {}), "continued": continued}
+        environment |= {"asked": asked, "continued": continued}
         write_json(after.folder / ENVIRONMENT_FILE, environment)
         write_text(after.folder / RECIPE_FILE, to_toml(addition.job.recipe))
         _log(after, run, addition, classes)
     with sole_writer(after):
-        return complete(
-            after, addition.dataset, addition.job, watch, began, framing=addition.framing
-        )
+        complete(after, addition.dataset, addition.job, watch, began, framing=addition.framing)
+        return _with_after(after, addition.dataset)
 
 
 def _names(run: Run, only_class: object) -> list[str]:
@@ -125,12 +125,24 @@ def _names(run: Run, only_class: object) -> list[str]:
 def _before(run: Run, dataset: Dataset) -> dict[str, Any]:
     """Precision and recall of each class before, by split; test images are not looked at again."""
     dataset = hold_out_validation(dataset, run.recipe.validation, run.recipe.seed)
-    found = {}
-    if len(dataset.validation):
-        found["validation"] = evaluate(run.classifier, dataset, split="validation").to_dict()
-    if run.evaluation is not None:
-        found[run.evaluation["split"]] = run.evaluation
-    return {split: evaluation["per_class"] for split, evaluation in found.items()}
+    found = {} if run.evaluation is None else {run.evaluation["split"]: run.evaluation["per_class"]}
+    return found | _on_validation(run, dataset)
+
+
+def _with_after(run: Run, dataset: Dataset) -> Run:
+    """Note precision and recall of each class after, on validation images."""
+    environment = run.environment
+    environment["continued"]["after"] = _on_validation(run, dataset)
+    with writing(run.folder):
+        write_json(run.folder / ENVIRONMENT_FILE, environment)
+    return run
+
+
+def _on_validation(run: Run, dataset: Dataset) -> dict[str, Any]:
+    if not len(dataset.validation):
+        return {}
+    evaluation = evaluate(run.classifier, dataset, split="validation")
+    return {"validation": evaluation.to_dict()["per_class"]}
 
 
 def _log(after: Run, run: Run, addition: Addition, classes: Sequence[str]) -> None:
