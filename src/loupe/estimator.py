@@ -34,6 +34,9 @@ from loupe.recipes.recipe import Recipe, changed
 from loupe.runs.history import History
 from loupe.runs.run import MODEL_FILE
 
+KERAS_NAMES = ("loss", "accuracy", "val_loss", "val_accuracy")
+OLD_KERAS_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy"}
+
 # Settings of a recipe that are parameters of their own; the others go into `settings`.
 EVERYDAY = (
     "network", "epochs", "batch_size", "learning_rate", "optimizer", "activation", "validation",
@@ -41,6 +44,31 @@ EVERYDAY = (
 )  # fmt: skip
 FITTED = "the fitted LoupeClassifier"  # where its model comes from, for messages
 IMAGE_VALUES = 64  # a row of at least so many values, if they make a square, is an image
+
+
+class KerasHistory(dict[str, list[float]]):
+    """Figures of each epoch as a tutorial's plotting code expects them of Keras.
+
+    It holds what Keras holds and in that order: "loss", "accuracy", and their "val_" where there
+    was validation. Asked by name it gives the others too ("precision", "val_recall",
+    "learning_rate", "seconds"), and "acc" and "val_acc" as Keras called them before 2019.
+
+    Example:
+        >>> history = KerasHistory({"seconds": [0.1], "accuracy": [0.9], "loss": [0.3]})
+        >>> list(history), history["acc"], history["seconds"]
+        (['loss', 'accuracy'], [0.9], [0.1])
+    """
+
+    def __init__(self, figures: Mapping[str, list[float]]) -> None:
+        super().__init__({name: figures[name] for name in KERAS_NAMES if name in figures})
+        self.figures = figures
+
+    def __missing__(self, name: str) -> list[float]:
+        """Give a figure that Keras' history has not, or has by another name."""
+        known = OLD_KERAS_NAMES.get(name, name)
+        if known not in self.figures:
+            raise KeyError(f"no figure {name!r}; there are {', '.join(self.figures)}")
+        return self.figures[known]
 
 
 class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -70,7 +98,8 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     Attributes:
         classes_: the labels, in the order of the columns of `predict_proba`.
-        history_: figures of each epoch in Keras' form: `history_["loss"]`, `["val_accuracy"]`.
+        history_: figures of each epoch in Keras' form: `history_["loss"]`, `["val_accuracy"]`, and
+            by name only, `["precision"]`, `["learning_rate"]`, `["seconds"]` and the rest.
         image_shape_: height, width and channels that the model takes.
         levels_: what 0 and 255 stand for.
         model_: the bytes of `model.onnx`.
@@ -176,9 +205,14 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self._classifier
 
     @property
-    def history(self) -> dict[str, list[float]]:
+    def history_(self) -> KerasHistory:
+        """Figures of each epoch in Keras' form."""
+        check_is_fitted(self, "model_")
+        return KerasHistory(self._figures)
+
+    @property
+    def history(self) -> KerasHistory:
         """The same as `history_`: what `fit` returns can be plotted like what Keras' returns."""
-        check_is_fitted(self, "history_")
         return self.history_
 
     def _train(self, dataset: Dataset, weights: np.ndarray | None) -> None:
@@ -189,7 +223,7 @@ class LoupeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             run = loupe.train(dataset, recipe, out=out, image_weights=weights)
             if run.environment["interrupted"]:  # a search has to end, too
                 raise KeyboardInterrupt
-            self.history_ = _as_keras(run.history)
+            self._figures = _by_name(run.history)
             self.model_ = (run.folder / MODEL_FILE).read_bytes()
         self._classifier = loads(self.model_, FITTED)
 
@@ -269,7 +303,7 @@ def _names(classes: np.ndarray) -> tuple[str, ...]:
     return tuple(str(label) for label in classes.tolist())
 
 
-def _as_keras(history: History) -> dict[str, list[float]]:
+def _by_name(history: History) -> dict[str, list[float]]:
     """Figures by name, one value an epoch; `val_` figures only where there was validation."""
     rows = [asdict(row) for row in history]
     names = [name for name in rows[0] if name != "epoch"]

@@ -129,6 +129,26 @@ def test_its_history_is_plotted_as_keras_is(fitted):
     assert all(type(value) is float for value in fitted.history_["accuracy"])
 
 
+def test_plotting_code_that_loops_over_all_figures_finds_keras_four_in_keras_order(fitted):
+    his_dict = fitted.history
+    keys = list(his_dict.keys())
+    drawn = []
+    for i in range(len(his_dict)):  # each one of the panels of add_subplot(2, 2, i + 1)
+        drawn.append((keys[i % 2], keys[(i + 2) % 2 + 2]))
+        assert len(his_dict[drawn[-1][0]][1:]) == len(his_dict[drawn[-1][1]][1:]) == 5
+    assert drawn == [("loss", "val_loss"), ("accuracy", "val_accuracy")] * 2
+
+
+def test_the_figures_have_the_names_of_old_keras_and_all_others_of_loupe(fitted):
+    his_dict = fitted.history_
+    assert his_dict["acc"] == his_dict["accuracy"]
+    assert his_dict["val_acc"] == his_dict["val_accuracy"]
+    for name in ("precision", "val_recall", "learning_rate", "seconds"):
+        assert len(his_dict[name]) == 6
+    with pytest.raises(KeyError, match="no figure 'mae'; there are seconds, learning_rate, loss"):
+        his_dict["mae"]
+
+
 def test_weights_decide_between_contradictory_labels(digits):
     images = np.concatenate([digits[0][:200]] * 2)
     labels = np.repeat(["one", "other"], 200)
