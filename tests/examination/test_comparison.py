@@ -8,8 +8,9 @@ import pytest
 import loupe
 from loupe.data.split import hold_out_validation
 from loupe.errors import LoupeError
-from loupe.examination.candidates import find_candidates, shared_validation
+from loupe.examination.candidates import find_candidates
 from loupe.examination.comparison import compare
+from loupe.examination.held_out import shared_validation
 from loupe.recipes.recipe import changed
 from loupe.runs.run import Run
 
@@ -112,7 +113,7 @@ def test_model_files_are_compared_where_the_data_are_given(digits_runs, digits, 
 
 def test_images_that_one_model_was_trained_on_are_left_out(digits_runs, digits, tmp_path):
     other = trained(digits, tmp_path / "other", validation=0.4, seed=5)
-    found = shared_validation(find_candidates([digits_runs[0], other]), digits)
+    found = shared_validation(find_candidates([digits_runs[0], other]), [digits, digits])
     mine, others = hold_out_validation(digits, 0.25, 0), hold_out_validation(digits, 0.4, 5)
     both = (mine.split == 1) & (others.split == 1)
     assert 0.25 * 0.4 * 1_000 < both.sum() < 250
@@ -134,6 +135,98 @@ def test_too_few_shared_images_are_refused_with_what_to_do(
         compare([digits_runs[0], other], digits)
     assert said in str(caught.value)
     assert "loupe train digits --recipe NAME --seed 0 --validation 0.0833" in str(caught.value)
+
+
+@pytest.fixture
+def generated(tmp_path, digits):
+    """A folder of what passes for generated images."""
+    arrays = {
+        "images": digits.train.images[:100] // 2 + 3,
+        "labels": digits.train.labels[:100],
+        "class_names": np.array(digits.class_names),
+        "generated": np.ones(100, bool),
+        "generator": json.dumps({"data": "digits", "fingerprint": digits.fingerprint, "steps": 7}),
+    }
+    folder = tmp_path / "generated"
+    folder.mkdir()
+    np.savez_compressed(folder / "images.npz", **arrays)
+    (folder / "generator.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize("with_dataset", [True, False])
+def test_whether_generated_images_help_is_compared_on_all_real_ones_that_were_held_out(
+    digits_runs, digits, generated, tmp_path, with_dataset
+):
+    more = loupe.read("digits", generated=generated)
+    run = trained(more, tmp_path / "more", validation=0.25, seed=0)
+    found = compare([run, digits_runs[0]], digits if with_dataset else None)
+    held_out = hold_out_validation(digits, 0.25, 0).validation
+    assert np.array_equal(found.models[0].evaluation.dataset.images, held_out.images)
+    assert (
+        "not trained on the same images and labels; their test images are the same"
+        in (found.sentences[2])
+    )
+
+
+def fixes_of(dataset, path, proposed):
+    """A fixes file on the first training images."""
+    rows = [
+        (dataset.sources[int(i)], dataset.class_names[dataset.labels[int(i)]])
+        for i in np.flatnonzero(dataset.split == 0)[:20]
+    ]
+    lines = [f"{source},{label},{proposed(label)},seen" for source, label in rows]
+    path.write_text("\n".join(["source,old_label,proposed_label,reason", *lines, ""]))
+    return path
+
+
+def test_whether_fixes_help_is_compared_on_images_whose_labels_are_agreed_on(
+    digits_runs, digits, tmp_path
+):
+    fixes = fixes_of(digits, tmp_path / "fixes.csv", lambda label: str((int(label) + 1) % 10))
+    fixed = loupe.read("digits", fixes=fixes)
+    run = trained(fixed, tmp_path / "fixed", validation=0.25, seed=0)
+    found = compare([digits_runs[0], run])
+    changed_ones = {digits.sources[int(i)] for i in np.flatnonzero(digits.labels != fixed.labels)}
+    assert len(changed_ones) == 20
+    assert 250 < found.num_images < 360
+    assert not changed_ones & set(found.models[0].evaluation.sources)
+
+
+def test_fixes_that_leave_images_out_leave_few_in_common_and_it_is_said_what_helps(
+    digits, tmp_path
+):
+    fixes = fixes_of(digits, tmp_path / "fixes.csv", lambda label: "drop")
+    fixed = loupe.read("digits", fixes=fixes)
+
+    def both(share):
+        return [
+            trained(data, tmp_path / f"{name} {share}", validation=share, seed=0)
+            for name, data in (("before", digits), ("after", fixed))
+        ]
+
+    with pytest.raises(LoupeError, match="only .* --validation 0.26.*draws other") as caught:
+        compare(both(0.1))
+    assert "test images are not the same" not in str(caught.value)
+    assert compare(both(0.264)).num_images >= 50
+
+
+def test_other_test_images_are_refused_only_where_they_are_other_ones(
+    digits_runs, digits, tmp_path
+):
+    order = np.random.default_rng(0).permutation(len(digits))
+    names = np.array(["train", "validation", "test"])
+    for name, split in (("shuffled", digits.split), ("resealed", np.roll(digits.split, 100))):
+        arrays = {"images": digits.images, "labels": digits.labels, "split": names[split]}
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, **{key: array[order] for key, array in arrays.items()})
+    shuffled, resealed = (
+        trained(loupe.read(tmp_path / f"{name}.npz"), tmp_path / name, validation=0.5, seed=0)
+        for name in ("shuffled", "resealed")
+    )
+    assert compare([digits_runs[0], shuffled]).num_images >= 50
+    with pytest.raises(LoupeError, match="their test images are not the same.*evaluate RUN"):
+        compare([digits_runs[0], resealed])
 
 
 def test_other_data_are_refused_with_what_differs(digits_runs, digits, tiny_dataset, tmp_path):

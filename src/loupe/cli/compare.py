@@ -33,13 +33,13 @@ def compare(
 
     On validation images that none of them was trained on; test images are not looked at.
     """
-    from loupe.examination.candidates import find_candidates, origin_of, require_same_data
+    from loupe.examination.candidates import find_candidates, origin_of, require_same_terms
 
     screen = Screen(json, quiet)
     if out is not None:
         require_page_place(out, "--out")
     candidates = find_candidates(models)
-    require_same_data(candidates)
+    require_same_terms(candidates)
     if data is None:
         known = origin_of(candidates)
         dataset = read_data(known["origin"], screen, **known["read_options"])

@@ -1,30 +1,18 @@
-"""The models that are compared, and the images on which they can be: none was trained on those.
-
-A model's validation images follow from the data, its recipe's fraction and seed. Those that all
-candidates held out are nobody's training images, and no test images either.
-"""
+"""The models that are compared, and the data that each of them was trained on."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Bool
-
 from loupe.classifier.classifier import Classifier, load
-from loupe.data.dataset import SPLITS, VALIDATION, Dataset, require_dataset
+from loupe.data.dataset import Dataset, require_dataset
 from loupe.data.read import read
-from loupe.data.split import hold_out_validation
-from loupe.errors import RunError
+from loupe.errors import DataError, RunError
 from loupe.runs.history import History
 from loupe.runs.run import Run, open_run
-
-FEWEST_IMAGES = 50  # Wilson's interval of 45 right of 50 is 79 to 96 %: fewer tell nothing apart
-
-Chosen = Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +38,11 @@ class Candidate:
     def fingerprint(self) -> str:
         """Fingerprint of the data that it was trained on."""
         return str(self.classifier.card.training_data["fingerprint"])
+
+    @property
+    def num_validation(self) -> int:
+        """Number of images that its training held out for validation."""
+        return int(self.classifier.card.training_data["counts"]["validation"])
 
     @cached_property
     def history(self) -> History:
@@ -114,48 +107,31 @@ def find_candidates(models: Sequence[Run | str | os.PathLike[str]]) -> tuple[Can
     return tuple(_open(model, name) for model, name in zip(models, names, strict=True))
 
 
-def require_same_data(candidates: Sequence[Candidate]) -> None:
-    """Refuse models that were not trained on the same images, labels, splits and classes.
+def require_same_terms(candidates: Sequence[Candidate]) -> None:
+    """Refuse models that do not tell the same classes apart, or not by images of one size.
 
     Raises:
         RunError: says what differs, and between which.
     """
     first, *others = candidates
     for other in others:
-        if other.fingerprint == first.fingerprint:
-            continue
-        raise RunError(
-            f"{first.name} and {other.name} cannot be compared: {_what_differs(first, other)}. "
-            "Compared are models that were trained on the same data and leave the same test "
-            "images alone: train one again on the data of the other, or measure each on new data "
-            "with: loupe evaluate RUN --data DATA"
-        )
+        what = _what_differs(first, other)
+        if what:
+            raise incomparable(first, other, what)
 
 
-def shared_validation(candidates: Sequence[Candidate], dataset: Dataset) -> Dataset:
-    """Take the validation images that every candidate has held out of its training.
-
-    Args:
-        candidates: all trained on `dataset`.
-        dataset: as it was read, without validation held out.
-
-    Returns:
-        These images, in the data's order, all of the split "validation".
-
-    Raises:
-        RunError: there are fewer than 50 of them, or those of a candidate cannot be found again.
-    """
-    held_out = [_held_out(candidate, dataset) for candidate in candidates]
-    shared = np.logical_and.reduce(held_out)
-    num_shared = int(shared.sum())
-    if num_shared < FEWEST_IMAGES:
-        raise RunError(_too_few(candidates, held_out, num_shared, dataset))
-    split = np.where(shared, VALIDATION, dataset.split).astype(np.uint8)
-    return replace(dataset, split=split).select(np.flatnonzero(shared))
+def incomparable(first: Candidate, other: Candidate, why: str) -> RunError:
+    """Say why two models cannot be compared, and what can be done all the same."""
+    return RunError(
+        f"{first.name} and {other.name} cannot be compared: {why}. Compared are models that were "
+        "trained on the same data, with other fixes or generated images perhaps, and leave the "
+        "same test images alone: train one again on the data of the other, or measure each on new "
+        "data with: loupe evaluate RUN --data DATA"
+    )
 
 
-def data_of(candidates: Sequence[Candidate], dataset: Dataset | None = None) -> Dataset:
-    """Give the data that the candidates were trained on: what is given, or read again.
+def data_of(candidates: Sequence[Candidate], dataset: Dataset | None = None) -> list[Dataset]:
+    """Give the data that each candidate was trained on: what is given, or read again.
 
     Raises:
         RunError: nobody knows where they are, or what is there now is something else.
@@ -164,13 +140,39 @@ def data_of(candidates: Sequence[Candidate], dataset: Dataset | None = None) -> 
         known = origin_of(candidates)
         dataset = read(known["origin"], **known["read_options"])
     require_dataset(dataset)
-    expected = candidates[0].fingerprint
-    if dataset.fingerprint != expected:
+    expected = [candidate.fingerprint for candidate in candidates]
+    if dataset.fingerprint not in expected:
         raise RunError(
-            f"The models were trained on data with the fingerprint {expected[:12]}…, but "
+            f"The models were trained on data with the fingerprint {expected[0][:12]}…, but "
             f"{dataset.origin or dataset.name} has {dataset.fingerprint[:12]}…: images, labels or "
             "splits are not the same. Bring the old data back, or name them with --data."
         )
+    found = {dataset.fingerprint: dataset}
+    owner = candidates[expected.index(dataset.fingerprint)]
+    for candidate in candidates:
+        if candidate.fingerprint not in found:
+            found[candidate.fingerprint] = _read_other(candidate, owner)
+    return [found[fingerprint] for fingerprint in expected]
+
+
+def _read_other(candidate: Candidate, first: Candidate) -> Dataset:
+    """Read the data of a model that was trained on others than the first was."""
+    two = " and ".join(
+        f"{each.classifier.card.training_data['name']}, fingerprint {each.fingerprint[:12]}…"
+        for each in (first, candidate)
+    )
+    why = (
+        f"they were trained on different data ({two}), and those of {candidate.name} cannot be read"
+        " again to see whether the test images are the same: "
+    )
+    try:
+        known = origin_of([candidate])
+        dataset = read(known["origin"], **known["read_options"])
+    except (RunError, DataError) as error:
+        raise incomparable(first, candidate, f"{why}{str(error).rstrip('.')}") from error
+    if dataset.fingerprint != candidate.fingerprint:
+        now = f"{known['origin']} has the fingerprint {dataset.fingerprint[:12]}… now"
+        raise incomparable(first, candidate, why + now)
     return dataset
 
 
@@ -230,6 +232,7 @@ def _different_names(places: Sequence[Path]) -> list[str]:
 
 
 def _what_differs(first: Candidate, other: Candidate) -> str:
+    """Say what differs between the terms of two models; empty where nothing does."""
     one, two = first.classifier, other.classifier
     if set(one.class_names) != set(two.class_names):
         only = sorted(set(one.class_names) ^ set(two.class_names))
@@ -241,59 +244,4 @@ def _what_differs(first: Candidate, other: Candidate) -> str:
     if one.image_shape != two.image_shape:
         sizes = [" x ".join(map(str, model.image_shape)) for model in (one, two)]
         return f"their images are of different sizes, {sizes[0]} and {sizes[1]}"
-    names = [str(candidate.classifier.card.training_data["name"]) for candidate in (first, other)]
-    return (
-        f"they were trained on different data ({names[0]}, fingerprint {first.fingerprint[:12]}…, "
-        f"and {names[1]}, {other.fingerprint[:12]}…), so they have different test images too"
-    )
-
-
-def _held_out(candidate: Candidate, dataset: Dataset) -> Chosen:
-    """The images that a candidate's training has held out, found as the training found them."""
-    recipe = candidate.recipe
-    split = hold_out_validation(dataset, recipe["validation"], recipe["seed"]).split
-    held_out: Chosen = split == VALIDATION
-    then = int(candidate.classifier.card.training_data["counts"]["validation"])
-    now = int(held_out.sum())
-    if candidate.run:
-        counts = candidate.run.environment["data"]["counts"]["validation"]
-        is_same = np.bincount(dataset.labels[held_out], minlength=len(counts)).tolist() == counts
-    else:
-        is_same = now == then
-    if not is_same:
-        raise RunError(
-            f"The {then:,} validation images of {candidate.name} cannot be found again: its recipe "
-            f"gives {now:,} others now. The data had other groups (writers) when it was trained, "
-            "or another version of Loupe divided them. Train it again."
-        )
-    return held_out
-
-
-def _too_few(
-    candidates: Sequence[Candidate], held_out: Sequence[Chosen], num_shared: int, dataset: Dataset
-) -> str:
-    """Say who held out what, and how to train so that there is something to compare on."""
-    each = "; ".join(
-        f"{candidate.name} {int(chosen.sum()):,} (validation {candidate.recipe['validation']:.4g}, "
-        f"seed {candidate.recipe['seed']})"
-        for candidate, chosen in zip(candidates, held_out, strict=True)
-    )
-    count = "no" if num_shared == 0 else f"only {num_shared}"
-    brought = bool((dataset.split == SPLITS.index("validation")).any())
-    what_to_do = (
-        "Put more images into the validation split of the data"
-        if brought
-        else "Train them again with the same seed and share, as: loupe train "
-        f"{dataset.origin or dataset.name} --recipe NAME --seed 0 --validation "
-        f"{_enough(dataset):.3g}"
-    )
-    return (
-        f"There are {count} validation images that none of these models was trained on, and at "
-        f"least {FEWEST_IMAGES} are needed; test images are not chosen by. Held out were: {each}. "
-        f"{what_to_do}."
-    )
-
-
-def _enough(dataset: Dataset) -> float:
-    """A share of the training images that is enough to compare on."""
-    return min(0.5, max(1 / 12, 2 * FEWEST_IMAGES / max(len(dataset.train), 1)))
+    return ""

@@ -24,10 +24,10 @@ from loupe.examination.candidates import (
     Candidate,
     data_of,
     find_candidates,
-    require_same_data,
-    shared_validation,
+    require_same_terms,
 )
 from loupe.examination.evaluation import Evaluation, evaluate
+from loupe.examination.held_out import shared_validation
 from loupe.examination.metrics import top_guesses
 from loupe.examination.paired import (
     SIGNIFICANT,
@@ -209,8 +209,10 @@ def compare(
     """Compare models on validation images that none of them was trained on.
 
     Args:
-        models: two runs or more, their folders, or model files; all trained on the same data.
-        dataset: that data; without it, read again from where the runs had it from.
+        models: two runs or more, their folders, or model files; all trained on the same data, with
+            other fixes or generated images perhaps.
+        dataset: that data; without it, and where others differ, read again from where the runs
+            had it from.
 
     Raises:
         RunError: fewer than two models, an unfinished run, other data or classes, or too few
@@ -227,7 +229,7 @@ def compare(
         'Take 8 epochs:'
     """
     candidates = find_candidates(models)
-    require_same_data(candidates)
+    require_same_terms(candidates)
     shared = shared_validation(candidates, data_of(candidates, dataset))
     evaluations = [evaluate(each.classifier, shared, ledger=None) for each in candidates]
     speeds = images_per_second([each.classifier for each in candidates], shared.images)
@@ -297,6 +299,11 @@ def _sentences(
         "none of them was trained on.",
         _advice(models, pairs, best, recommended),
     ]
+    if len({model.candidate.fingerprint for model in models}) > 1:
+        said.append(
+            "They were not trained on the same images and labels; their test images are the same. "
+            "Compared is on real images that each of them held out under the same label."
+        )
     if len(models) > 2:
         said.append(
             f"With {len(models)} models there are {len(pairs)} pairs: p-values are corrected for "

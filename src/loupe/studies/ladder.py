@@ -14,8 +14,8 @@ import numpy as np
 from loupe.data.dataset import VALIDATION, Dataset, require_dataset
 from loupe.data.split import hold_out_validation
 from loupe.errors import DataError, RecipeError
-from loupe.examination.candidates import FEWEST_IMAGES
 from loupe.examination.evaluation import evaluate, write_evaluation
+from loupe.examination.held_out import FEWEST_IMAGES
 from loupe.examination.ladder import COLUMNS, Ladder, Rung, gains, ladder_row, standing
 from loupe.examination.wording import counted
 from loupe.files import write_json, write_text

@@ -14,7 +14,7 @@ from loupe.classifier.classifier import Classifier
 from loupe.data.dataset import TRAIN, VALIDATION, Dataset, require_dataset
 from loupe.data.split import hold_out_validation
 from loupe.errors import DataError, RecipeError
-from loupe.examination.candidates import FEWEST_IMAGES
+from loupe.examination.held_out import FEWEST_IMAGES
 from loupe.examination.learning_curve import LearningCurve, Trained
 from loupe.examination.metrics import best_guesses
 from loupe.examination.power_law import FEWEST_SIZES
