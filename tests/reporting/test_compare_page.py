@@ -1,11 +1,13 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from page_structure import Page, words_of
 
 import loupe
 from loupe.errors import LoupeError
 from loupe.examination.comparison import compare
+from loupe.reporting.compare_page import _curves
 from loupe.reporting.pages import write_page
 
 
@@ -38,6 +40,18 @@ def test_each_image_that_is_read_differently_has_every_models_guess(comparison, 
 def test_curves_stand_side_by_side_on_one_scale(content):
     assert content.count('<figure class="chart">') == 6
     assert "epoch 12: training" in content
+
+
+def test_the_verdict_on_a_curve_is_of_all_images_that_its_run_was_validated_on(
+    comparison, tmp_path
+):
+    first, *others = comparison.models
+    few = replace(first.evaluation, dataset=first.evaluation.dataset.select(np.arange(60)),
+                  probabilities=first.evaluation.probabilities[:60])  # fmt: skip
+    assert first.candidate.num_validation == 360
+    fewer = replace(comparison, models=(replace(first, evaluation=few), *others))
+    section = _curves(fewer)
+    assert section.html == _curves(comparison).html
 
 
 def test_test_figures_stand_beside_only_where_they_were_measured(comparison, tmp_path):

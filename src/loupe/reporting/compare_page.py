@@ -171,7 +171,7 @@ def _curves(comparison: Comparison) -> Section:
     verdicts = [
         (
             model.name,
-            verdict(model.candidate.history, len(model.evaluation)).sentences,
+            verdict(model.candidate.history, model.candidate.num_validation).sentences,
         )
         for model in known
     ]
