@@ -1,7 +1,9 @@
 import contextlib
 import csv
+import html
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -44,6 +46,24 @@ def test_examine_writes_a_page_a_fixes_file_and_the_ranking(examined):
     assert len(rows_of(run / "labels-train" / "fixes.csv")) == sum(
         one["proposed"] is not None for one in found["suspects"]
     )
+
+
+def test_the_report_of_the_run_shows_the_suspects_and_what_to_collect_next(
+    examined, loupe_command: Loupe, tmp_path
+):
+    run, said = examined
+    assert f"Next: loupe report {run} shows these in the report of the run." in said.out
+    for page in (run / "report.html", tmp_path / "elsewhere.html"):
+        result = loupe_command("report", run, "--html", page)
+        assert result.code == 0, result.err
+        text = html.unescape(page.read_text())
+        found = json.loads((run / "labels-train" / "examination.json").read_text())
+        assert all(want["advice"] in text for want in found["next"]) and found["next"]
+        first = found["suspects"][0]
+        caption = f"{first['label']} → {first['proposed']}" if first["proposed"] else first["label"]
+        assert f'{caption}, {first["source"]}: {first["reason"]}"' in text
+        (link,) = re.findall(r'href="([^"#]*labels-train/examination.html)"', text)
+        assert (page.parent / link).samefile(run / "labels-train" / "examination.html")
 
 
 def test_an_edited_fixes_file_stays(examined, loupe_command: Loupe):

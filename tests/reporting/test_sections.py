@@ -10,13 +10,14 @@ from simulated import DIGITS, MakeRun, course, evaluated, simulate
 
 from loupe.data.dataset import Rows
 from loupe.data.finding import Finding
-from loupe.errors import Fault
+from loupe.errors import Fault, RunError
 from loupe.examination.mistakes import confused_pairs, mistakes
 from loupe.reporting.report import SECTIONS
 from loupe.reporting.sections_certainty import calibration
 from loupe.reporting.sections_classes import classes
 from loupe.reporting.sections_confusion import MOST_CLASSES, confusion
 from loupe.reporting.sections_data import data
+from loupe.reporting.sections_labels import is_examined, labels
 from loupe.reporting.sections_mistakes import gallery, pairs
 from loupe.reporting.sections_recipe import command, recipe
 from loupe.reporting.sections_training import training
@@ -305,3 +306,43 @@ def test_a_well_calibrated_model_is_told_from_one_that_overclaims(make_run: Make
     assert "right: as it claims" in words_of(calibration(make_run(honest), honest).html)
     vain = evaluated(evaluation.dataset, np.where(sure > 0.5, 0.9955, 0.0005).astype(np.float32))
     assert "right: less than it claims" in words_of(calibration(make_run(vain), vain).html)
+
+
+def examination(run: Run, **changed: object) -> None:
+    """Write what `loupe examine` would into a run's folder: one suspect of each of two images."""
+    suspects = [
+        {"source": source, "label": "1", "proposed": "7", "verdict": "label suspect", "reason": why}
+        for source, why in (("noise:3", "<script>"), ("gone:1", "read as 7"))
+    ]
+    found = {
+        "split": "train",
+        "n": 300,
+        "verdicts": {"label suspect": 2},
+        "suspects": suspects,
+        "next": [{"advice": "Collect more of <b>."}],
+    }
+    folder = run.folder / "labels-train"
+    folder.mkdir()
+    (folder / "examination.json").write_text(json.dumps({**found, **changed}))
+
+
+def test_examined_labels_are_shown_with_the_images_that_are_at_hand(make_run: MakeRun) -> None:
+    evaluation = simulate()
+    run = make_run(evaluation)
+    assert not is_examined(run)
+    examination(run)
+    assert is_examined(run)
+    section = labels(run, evaluation)
+    assert section.headline == "2 training labels of 300 are suspect"
+    assert "<script>" not in section.html and "&lt;script&gt;" in section.html
+    assert 'href="labels-train/examination.html"' in section.html
+    assert section.html.count('class="im') == 1 and section.html.count("1 → 7</span>") == 2
+    assert np.array_equal(section.sheets[0].images, evaluation.dataset.images[3:4])
+
+
+def test_an_examination_that_is_not_readable_is_named(make_run: MakeRun) -> None:
+    evaluation = simulate()
+    run = make_run(evaluation)
+    examination(run, suspects=7)
+    with pytest.raises(RunError, match="examination.json is not what loupe examine wrote"):
+        labels(run, evaluation)

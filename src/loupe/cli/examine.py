@@ -15,11 +15,12 @@ from loupe.cli.data import read_again
 from loupe.cli.places import require_ledger, require_page_place, require_writable
 from loupe.cli.screen import Screen
 from loupe.errors import RunError
+from loupe.runs.run import LABELS_FOUND, LABELS_PAGE
 
 if TYPE_CHECKING:
     from loupe.cli.progress import Watch
 
-PAGE, FIXES, FOUND = "examination.html", "fixes.csv", "examination.json"
+FIXES = "fixes.csv"
 SHOWN = 15  # suspects on the screen
 RANKED = 1_000  # images whose rank the JSON lists
 
@@ -76,19 +77,21 @@ def examine(
         print("Interrupted. The same command goes on where it was.", file=sys.stderr)
         raise
     written = _write(found, out)
-    _print(found, written, out, screen)
+    _print(found, written, screen)
+    if out == opened.folder / f"labels-{split}":
+        screen.say("", f"Next: loupe report {run} shows these in the report of the run.")
     screen.emit({**found.to_dict(limit=RANKED), "written": {k: str(v) for k, v in written.items()}})
 
 
 def _require_ours(out: Path) -> None:
     """Refuse a folder in which something else has the names of what will be written."""
     if out.is_dir() and any(out.iterdir()):
-        if not (out / FOUND).exists():
+        if not (out / LABELS_FOUND).exists():
             raise RunError(
                 f"The folder {out} holds other things, and nothing is overwritten: name another "
                 "with --out."
             )
-        require_page_place(out / PAGE, "--out")
+        require_page_place(out / LABELS_PAGE, "--out")
 
 
 def _watching_folds(screen: Screen, folds: int, recipe: str) -> Any:
@@ -125,9 +128,9 @@ def _write(found: "loupe.LabelExamination", out: Path) -> dict[str, Path]:
     if number > 1 and before.read_bytes() == fixes.read_bytes():
         fixes.unlink()
         fixes = before
-    page = write_examine_page(found, out / PAGE, fixes)
-    write_json(out / FOUND, found.to_dict())
-    return {"page": page, "fixes": fixes, "ranking": out / FOUND}
+    page = write_examine_page(found, out / LABELS_PAGE, fixes)
+    write_json(out / LABELS_FOUND, found.to_dict())
+    return {"page": page, "fixes": fixes, "ranking": out / LABELS_FOUND}
 
 
 def _use(found: "loupe.LabelExamination") -> str:
@@ -138,9 +141,7 @@ def _use(found: "loupe.LabelExamination") -> str:
     return f"{len(found.fixes):,} proposed: edit it, then use it with loupe {verb} --fixes"
 
 
-def _print(
-    found: "loupe.LabelExamination", written: dict[str, Path], out: Path, screen: Screen
-) -> None:
+def _print(found: "loupe.LabelExamination", written: dict[str, Path], screen: Screen) -> None:
     screen.say("", found.sentence)
     rows = [(verdict, f"{number:,}") for verdict, number in found.counts.items()]
     screen.table(("verdict", " images"), rows)

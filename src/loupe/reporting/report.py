@@ -19,6 +19,7 @@ from loupe.reporting.sections_classes import classes, weakest
 from loupe.reporting.sections_confusion import confusion
 from loupe.reporting.sections_continued import continued
 from loupe.reporting.sections_data import data
+from loupe.reporting.sections_labels import is_examined, labels
 from loupe.reporting.sections_mistakes import gallery, pairs
 from loupe.reporting.sections_recipe import recipe
 from loupe.reporting.sections_training import training
@@ -73,10 +74,11 @@ def write_report(
     if dataset is not None:
         require_dataset(dataset)
     path = Path(path) if path else run.folder / REPORT_FILE
-    whole = functools.partial(data, dataset=dataset, findings=findings)
-    chosen = SECTIONS | {"data": whole}
+    chosen = SECTIONS | {"data": functools.partial(data, dataset=dataset, findings=findings)}
     if run.environment.get("continued"):
         chosen = {"continued": continued, **chosen}
+    if is_examined(run):
+        chosen |= {"labels": functools.partial(labels, dataset=dataset, page=path)}
     sections = [section(run, evaluation) for section in chosen.values()]
     content = page("report.html.j2", sections, version=__version__, **_opening(run, evaluation))
     write_text(path, content)

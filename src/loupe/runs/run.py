@@ -31,6 +31,10 @@ ENVIRONMENT_FILE = "environment.json"
 REPORT_FILE = "report.html"
 LOG_FILE = "log.txt"
 
+# What `loupe examine` writes into a run's folder.
+LABELS_FOLDERS = ("labels-train", "labels-test")
+LABELS_PAGE, LABELS_FOUND = "examination.html", "examination.json"
+
 
 @dataclass(frozen=True)
 class Run:
