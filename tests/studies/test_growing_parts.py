@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,6 +76,36 @@ def test_it_goes_on_where_it_was(curve, tiny_dataset):
     )  # fmt: skip
     assert asked == []
     assert again.to_dict() == curve.to_dict()
+
+
+def test_more_repeats_and_other_fractions_train_only_what_is_not_there(tiny_dataset, tmp_path):
+    asked = []
+
+    @contextlib.contextmanager
+    def watch_run(title, members):
+        asked.append(title)
+        yield None
+
+    def grown(**settings):
+        asked.clear()
+        return learning_curve(
+            tiny_dataset, QUICK, **{"fractions": (0.25, 0.5, 1), "repeats": 1, **settings},
+            validation=0.25, out=tmp_path / "curve", watch_run=watch_run,
+        )  # fmt: skip
+
+    first = grown()
+    assert len(asked) == 3
+    second = grown(repeats=2)
+    assert asked == [f"network on {size} images, repeat 2" for size in (45, 90, 180)]
+    assert len(second.trained) == 6
+    assert [part.run for part in second.trained[:3]] == [part.run for part in first.trained]
+    third = grown(fractions=(0.5, 0.75, 1))
+    assert asked == ["network on 135 images, repeat 1"]
+    assert third.sizes == (45, 90, 135, 180) and len(third.trained) == 7
+    with pytest.raises(LoupeError, match="other data or settings"):
+        learning_curve(
+            tiny_dataset, changed(QUICK, {"epochs": 4}), validation=0.25, out=tmp_path / "curve"
+        )
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 1), (0, 0.5, 1), (0.5, 1, 1.5), (0.5, 0.5, 1)])

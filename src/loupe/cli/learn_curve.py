@@ -47,7 +47,8 @@ def learn_curve(
     """Say whether more data would help, and by how much.
 
     Trains on growing parts of the data, all with as many steps, and fits a power law to the errors
-    on validation images; test images are not looked at. Given again, it goes on where it was.
+    on validation images; test images are not looked at. Given again, it goes on where it was; with
+    more repeats or other fractions, what is trained already counts along.
     """
     from loupe.cli.progress import watching
     from loupe.recipes.named import settled

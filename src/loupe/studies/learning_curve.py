@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from loupe.studies.ladder import share_held_out
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 REPEATS = 2
+PART = r"(?P<size>[1-9]\d*)-images-(?P<repeat>[1-9]\d*)"  # the folder of one training
 OWN_IMAGES = 2_000  # training images that each network reads again, to see whether it under-fits
 
 Order = Int64[np.ndarray, " n"]
@@ -49,7 +51,8 @@ def learning_curve(
     Each size is a part of the next (nested), with the same share of every class; all are measured
     on the same validation images and trained with as many steps as all the data gets, so that
     nothing but the data differs. Test images are not looked at. Costs `len(fractions) * repeats`
-    trainings of the recipe; begun again with the same arguments, it goes on where it was.
+    trainings of the recipe. Begun again in the same folder it goes on where it was; with more
+    repeats or other fractions, what is trained already counts along.
 
     Args:
         dataset: what to learn.
@@ -86,22 +89,30 @@ def learning_curve(
         "data": dataset.name,
         "fingerprint": dataset.fingerprint,
         "recipe": to_dict(recipe),
-        "fractions": list(fractions),
-        "repeats": repeats,
     }
     name = f"{dataset.name}-{recipe.name}-learning-curve"
     folder = study_folder(None if out is None else Path(out), name, plan)
-    orders = [nested_order(divided.train.labels, seed + repeat) for repeat in range(repeats)]
     sizes = [max(1, round(fraction * len(divided.train))) for fraction in fractions]
-    _require_every_class(divided, orders, sizes[0])
+    parts = sorted({(repeat, size) for repeat in range(repeats) for size in sizes} | _done(folder))
+    orders = {repeat: nested_order(divided.train.labels, seed + repeat) for repeat, _ in parts}
+    _require_every_class(divided, [orders[repeat] for repeat in range(repeats)], sizes[0])
     trained = tuple(
         _trained(divided, orders[repeat][:size], recipe, repeat, folder, watch_run)
-        for repeat in range(repeats)
-        for size in sizes
+        for repeat, size in parts
     )
     found = LearningCurve(dataset.name, recipe.name, trained, folder)
     write_json(folder / "learning-curve.json", found.to_dict())
     return found
+
+
+def _done(folder: Path) -> set[tuple[int, int]]:
+    """The trainings that a study's folder holds, whichever call asked for them: repeat and size."""
+    named = [re.fullmatch(PART, place.name) for place in folder.iterdir()]
+    return {
+        (int(name["repeat"]) - 1, int(name["size"]))
+        for name in named
+        if name and is_done(folder / name[0])
+    }
 
 
 def nested_order(labels: Labels, seed: int) -> Order:
