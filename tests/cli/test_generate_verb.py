@@ -91,6 +91,7 @@ def test_a_generator_of_twelve_images_or_one_class_is_refused(loupe_command, tmp
         said = loupe_command("generate", f"{name}.npz", "--count", 20, "--out", "a")
         assert said.code == 2
         assert message in said.err
+        assert "--set" not in said.err or "loupe train DATA --set augmentation" in said.err
 
 
 @pytest.mark.slow

@@ -78,6 +78,10 @@ def test_some_stresses_can_be_chosen(digits_run):
     assert seen == [("noise", done, 5) for done in range(1, 6)]
     with pytest.raises(LoupeError, match="Did you mean 'rotation'"):
         stress(digits_run, stresses=["rotations"])
+    with pytest.raises(LoupeError, match=r"'noise'; expected a list of names, as \['noise'\]"):
+        stress(digits_run, stresses="noise")
+    with pytest.raises(LoupeError, match=r"stresses is 3; expected a list.* Known: "):
+        stress(digits_run, stresses=3)
 
 
 def test_what_is_not_there_is_named(digits_run, tiny_dataset):

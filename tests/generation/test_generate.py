@@ -192,6 +192,21 @@ def test_a_balance_that_does_not_exist_is_refused():
         require_settings(10, None, 1, 0, "even")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"count": "5"}, "count is '5'; expected a whole number, not a str"),
+        ({"steps": 1.5}, "steps is 1.5; expected a whole number"),
+        ({"minutes": "1", "steps": None}, "minutes is '1'; expected a number"),
+        ({"seed": None}, "seed is None; expected a whole number"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_what_was_expected(digits, tmp_path, given, said):
+    with pytest.raises(LoupeError, match=said):
+        generate(digits, **{"count": 30, "steps": 1, **given}, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_class_that_is_too_small_once_validation_is_held_out_is_refused(digits, tmp_path):
     with pytest.raises(DataError, match="a generator needs 50 of each"):
         generate(few(digits, 52, 2), count=10, steps=1, out=tmp_path / "out")

@@ -8,7 +8,7 @@ is not chosen on test images.
 import html
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -229,6 +229,12 @@ def distorted(images: Images, name: str, amount: float, ground: Ground) -> Itera
 
 
 def _chosen(names: Sequence[str]) -> list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        one = names if names in STRESSES else "rotation"
+        raise LoupeError(
+            f"stresses is {names!r}; expected a list of names, as ['{one}']. Known: "
+            f"{', '.join(STRESSES)}."
+        )
     for name in names:
         if name not in STRESSES:
             raise LoupeError(

@@ -1,6 +1,7 @@
 """What decides a generator apart from the data, and what it writes about itself."""
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -45,6 +46,7 @@ def require_settings(
     Raises:
         LoupeError: says what was given and what was expected.
     """
+    _require_numbers(count=count, minutes=minutes, steps=steps, seed=seed)
     if minutes is not None and steps is not None:
         raise LoupeError(
             "minutes and steps were both given, and each says how long to train. Give one of them."
@@ -59,6 +61,17 @@ def require_settings(
         raise LoupeError(f"seed is {seed}; expected a whole number, 0 to {2**32 - 1}.")
     if balance not in get_args(Balance):
         raise LoupeError(f"balance is '{balance}'; expected 'equal' or 'data'.")
+
+
+def _require_numbers(**given: object) -> None:
+    """Refuse text where a number is expected; only minutes have fractions, and may be left out."""
+    for name, value in given.items():
+        is_left_out = value is None and name in ("minutes", "steps")
+        kind = numbers.Real if name == "minutes" else numbers.Integral
+        if is_left_out or (isinstance(value, kind) and not isinstance(value, bool)):
+            continue
+        expected = "a number" if name == "minutes" else "a whole number"
+        raise LoupeError(f"{name} is {value!r}; expected {expected}, not a {type(value).__name__}.")
 
 
 def divided(dataset: Dataset, count: int) -> Dataset:
@@ -120,5 +133,6 @@ def _require_classes(dataset: Dataset, counts: np.ndarray) -> None:
             f"{dataset.name} has {counts[fewest]} training images of the class "
             f"'{dataset.class_names[fewest]}'; a generator needs {FEWEST_PER_CLASS} of each, "
             "besides those that it is measured with: from fewer it learns to copy them. Collect "
-            "more, or vary those that you have: --set augmentation.rotation=10."
+            "more, or vary those that you have as you train: loupe train DATA --set "
+            "augmentation.rotation=10."
         )
