@@ -58,6 +58,7 @@ def test_the_report_of_the_run_shows_the_suspects_and_what_to_collect_next(
         assert result.code == 0, result.err
         text = html.unescape(page.read_text())
         found = json.loads((run / "labels-train" / "examination.json").read_text())
+        assert text.index('id="labels"') < text.index('id="data"')
         assert all(want["advice"] in text for want in found["next"]) and found["next"]
         first = found["suspects"][0]
         caption = f"{first['label']} → {first['proposed']}" if first["proposed"] else first["label"]

@@ -15,7 +15,6 @@ from loupe.cli.data import read_again
 from loupe.cli.places import require_ledger, require_page_place, require_writable
 from loupe.cli.screen import Screen
 from loupe.errors import RunError
-from loupe.runs.run import LABELS_FOUND, LABELS_PAGE
 
 if TYPE_CHECKING:
     from loupe.cli.progress import Watch
@@ -85,6 +84,8 @@ def examine(
 
 def _require_ours(out: Path) -> None:
     """Refuse a folder in which something else has the names of what will be written."""
+    from loupe.runs.run import LABELS_FOUND, LABELS_PAGE
+
     if out.is_dir() and any(out.iterdir()):
         if not (out / LABELS_FOUND).exists():
             raise RunError(
@@ -117,6 +118,7 @@ def _write(found: "loupe.LabelExamination", out: Path) -> dict[str, Path]:
     from loupe.data.fixes import write_fixes
     from loupe.files import write_json
     from loupe.reporting.examine_page import write_examine_page
+    from loupe.runs.run import LABELS_FOUND, LABELS_PAGE
 
     out.mkdir(parents=True, exist_ok=True)
     fixes, number = out / FIXES, 1

@@ -75,11 +75,14 @@ def write_report(
         require_dataset(dataset)
     path = Path(path) if path else run.folder / REPORT_FILE
     chosen = SECTIONS | {"data": functools.partial(data, dataset=dataset, findings=findings)}
+    order = list(chosen)
     if run.environment.get("continued"):
-        chosen = {"continued": continued, **chosen}
+        chosen["continued"] = continued
+        order.insert(0, "continued")
     if is_examined(run):
-        chosen |= {"labels": functools.partial(labels, dataset=dataset, page=path)}
-    sections = [section(run, evaluation) for section in chosen.values()]
+        chosen["labels"] = functools.partial(labels, dataset=dataset, page=path)
+        order.insert(order.index("data"), "labels")
+    sections = [chosen[name](run, evaluation) for name in order]
     content = page("report.html.j2", sections, version=__version__, **_opening(run, evaluation))
     write_text(path, content)
     return path

@@ -71,6 +71,10 @@ def continued(run: Run, evaluation: Evaluation) -> Section:
         run=found["run"],
         more=more,
         added=of(more["images"], "image"),
+        earlier=[
+            f"{of(each['more']['images'], 'image')} of {each['more']['name']}"
+            for each in found.get("earlier", ())
+        ],
         left_out=more["left_out"],
     )
     return Section("continued", "Before and after", _headline(found["classes"], more), html)
