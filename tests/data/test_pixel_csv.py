@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from loupe.data.options import ReadOptions
 from loupe.data.pixel_csv import is_pixel_csv, read_pixel_csv
 from loupe.data.read import read
+from loupe.errors import BadFilesError
 
 PLAIN = ReadOptions()
 
@@ -121,3 +122,23 @@ def test_other_text_is_no_csv_of_pixels(tmp_path):
     (tmp_path / "b.csv").write_text("name,one,two,three,four,five\nx,a,b,c,d,e\n")
     (tmp_path / "c.csv").write_text("just a line of text")
     assert not any(map(is_pixel_csv, tmp_path.iterdir()))
+
+
+def test_a_packed_copy_beside_its_file_is_no_second_file(tmp_path, letters):
+    write_pixel_csv(tmp_path / "train.csv", *letters)
+    (tmp_path / "train.csv.gz").write_bytes(b"\x1f\x8b packed")
+    assert len(read(tmp_path)) == 30
+
+
+def test_every_damaged_file_of_a_folder_is_named_also_where_bad_files_are_skipped(
+    tmp_path, letters
+):
+    write_pixel_csv(tmp_path / "train.csv", *letters)
+    (tmp_path / "val.csv").write_bytes(b"")
+    (tmp_path / "test.csv").write_bytes(b"<html>")
+    with pytest.raises(BadFilesError, match="2 files cannot be read") as caught:
+        read(tmp_path, bad_files="skip")
+    assert [fault.source for fault in caught.value.faults] == [
+        str(tmp_path / "test.csv"),
+        str(tmp_path / "val.csv"),
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats import idx_bytes, write_idx, write_idx_folder
+from formats import idx_bytes, write_idx, write_idx_folder, write_pixel_csv
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (12, 4, 4), np.uint8)
 LABELS = np.arange(12) % 3
@@ -148,7 +148,55 @@ def idx_folder_without_labels(folder: Path) -> Path:
     return folder / "idx"
 
 
+def idx_folder_without_test_images(folder: Path) -> Path:
+    write_idx_folder(folder / "idx", IMAGES, LABELS, test=3)
+    (folder / "idx" / "t10k-images-idx3-ubyte.gz").unlink()
+    return folder / "idx"
+
+
+def idx_folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
+    """Write a sound folder of four files, then other content in place of one of them."""
+
+    def write(folder: Path) -> Path:
+        write_idx_folder(folder / "idx", IMAGES, LABELS, test=3)
+        assert (folder / "idx" / name).exists()
+        (folder / "idx" / name).write_bytes(content)
+        return folder / "idx"
+
+    return write
+
+
+def csv_folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
+    """Write a sound train.csv, and another file beside it."""
+
+    def write(folder: Path) -> Path:
+        path = folder / "tables"
+        path.mkdir()
+        write_pixel_csv(path / "train.csv", IMAGES, LABELS)
+        (path / name).write_bytes(content)
+        return path
+
+    return write
+
+
+def parquet_folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
+    """Write a sound file of training images as Hugging Face names it, and another beside it."""
+
+    def write(folder: Path) -> Path:
+        path = folder / "tables"
+        path.mkdir()
+        good_parquet(path).rename(path / "train-00000-of-00002.parquet")
+        (path / name).write_bytes(content)
+        return path
+
+    return write
+
+
 ROWS = "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n" + "1" + ",9" * 16 + "\n"
+WEB_PAGE = b"<html>503 Service Unavailable</html>"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
+TEST_PARQUET = "test-00000-of-00001.parquet"
 OBJECTS = np.array([np.zeros((4, 4)), np.zeros((5, 5))], dtype=object)
 NO_BYTES = np.array([], dtype="S1")
 GOOD_NPZ = npz(images=IMAGES, labels=LABELS)
@@ -191,6 +239,24 @@ IDX_TRAPS = {
     ),
     "idx folder without test labels": Trap(idx_folder_without_labels, "no labels that belong"),
     "idx folder with two sets": Trap(two_training_sets, "more than one file of train images"),
+    "idx folder with empty test images": Trap(
+        idx_folder_with(TEST_IMAGES, b""), "t10k-images.* it is empty .0 bytes.; expected IDX"
+    ),
+    "idx folder with a web page for test images": Trap(
+        idx_folder_with(TEST_IMAGES, WEB_PAGE), "t10k-images.* it is a web page"
+    ),
+    "idx folder with two bytes of test images": Trap(
+        idx_folder_with(TEST_IMAGES, b"\0\0"), "t10k-images.* it is no IDX"
+    ),
+    "idx folder with empty test labels": Trap(
+        idx_folder_with("t10k-labels-idx1-ubyte.gz", b""), "t10k-labels.* it is empty"
+    ),
+    "idx folder with empty training images": Trap(
+        idx_folder_with("train-images-idx3-ubyte.gz", b""), "train-images.* it is empty"
+    ),
+    "idx folder without test images": Trap(
+        idx_folder_without_test_images, "t10k-labels-idx1-ubyte.gz, but no images"
+    ),
     "class missing from the test split": Trap(idx_folder_without_test_class, "none of '2'"),
 }
 
@@ -255,6 +321,23 @@ PIXEL_CSV_TRAPS = {
     "text that is not UTF-8": Trap(single("bad.csv", ROWS.encode("utf-16")), "must be UTF-8"),
 }
 
+CSV_FOLDER_TRAPS = {
+    "csv folder with an empty test file": Trap(csv_folder_with("test.csv", b""), "it is empty"),
+    "csv folder with a web page": Trap(csv_folder_with("test.csv", WEB_PAGE), "it is a web page"),
+    "csv folder with UTF-16": Trap(
+        csv_folder_with("test.csv", ROWS.encode("utf-16")), "it is UTF-16 text"
+    ),
+    "csv folder with a header only": Trap(
+        csv_folder_with("test.csv", ROWS.split("\n")[0].encode()), "test.csv: it is no CSV of a"
+    ),
+    "csv folder with two columns": Trap(
+        csv_folder_with("test.csv", b"id,label\n1,2\n"), "test.csv: it is no CSV of a label"
+    ),
+    "csv folder with a packed test file": Trap(
+        csv_folder_with("test.csv.gz", gzip.compress(ROWS.encode())), "Unpack it first"
+    ),
+}
+
 PATH_CSV_TRAPS = {
     "paths that climb out": Trap(csv_text("path,label\n../a.png,x\n"), "leads out of the folder"),
     "paths of missing files": Trap(csv_text("path,label\na.png,x\n"), "there is no file 'a.png'"),
@@ -278,7 +361,20 @@ PARQUET_TRAPS = {
     "parquet of more rows than bytes": Trap(parquet_of_many_rows, "claims 5,000,000 rows"),
 }
 
+PARQUET_FOLDER_TRAPS = {
+    "parquet folder with an empty test file": Trap(
+        parquet_folder_with(TEST_PARQUET, b""), "test-00000.* it is empty"
+    ),
+    "parquet folder with a pointer for a test file": Trap(
+        parquet_folder_with(TEST_PARQUET, LFS_POINTER), "test-00000.* git lfs pull"
+    ),
+    "parquet folder with a pointer for a training file": Trap(
+        parquet_folder_with("train-00001-of-00002.parquet", LFS_POINTER), "train-00001.* git lfs"
+    ),
+}
+
 OTHER_TRAPS = {
+    "a pointer of Git LFS": Trap(single("a.parquet", LFS_POINTER), "git lfs pull"),
     "a picture": Trap(single("a.png", b"\x89PNG\r\n\x1a\n" + bytes(99)), "one picture"),
     "a pickle": Trap(single("a.pkl", b"\x80\x04K\x01."), "never opens"),
     "a packed text": Trap(single("a.csv.gz", gzip.compress(b"label,pixel0\n")), "Unpack it first"),
@@ -286,4 +382,13 @@ OTHER_TRAPS = {
     "an empty file": Trap(single("a.npz", b""), "0 bytes"),
 }
 
-TRAPS = IDX_TRAPS | NPZ_TRAPS | PIXEL_CSV_TRAPS | PATH_CSV_TRAPS | PARQUET_TRAPS | OTHER_TRAPS
+TRAPS = (
+    IDX_TRAPS
+    | NPZ_TRAPS
+    | PIXEL_CSV_TRAPS
+    | CSV_FOLDER_TRAPS
+    | PATH_CSV_TRAPS
+    | PARQUET_TRAPS
+    | PARQUET_FOLDER_TRAPS
+    | OTHER_TRAPS
+)

@@ -14,9 +14,11 @@ import numpy as np
 
 from loupe.data.compressed import gunzip, is_gzip, peek, refuse_bomb, unpacked_head
 from loupe.data.dataset import Dataset, Split
+from loupe.data.layout import IMAGE_SUFFIXES
 from loupe.data.memory import Part, join_parts
 from loupe.data.options import ReadOptions
 from loupe.data.split_names import split_of_file
+from loupe.data.unknown import refuse_strangers
 from loupe.errors import DataError
 
 ELEMENT_TYPES: dict[int, np.dtype] = {
@@ -28,6 +30,10 @@ ELEMENT_TYPES: dict[int, np.dtype] = {
     0x0E: np.dtype(">f8"),
 }
 _LONGEST_HEADER = 4 + 4 * 255
+# What lies beside IDX files under names like theirs: pictures, tables, checksums, descriptions.
+_OTHER_SUFFIXES = {
+    *IMAGE_SUFFIXES, ".csv", ".tsv", ".txt", ".md", ".json", ".py", ".md5", ".sha256", ".asc"
+}  # fmt: skip
 _WRITER_COLUMN = 2  # of QMNIST's label files, which have 8; column 0 is the class
 
 
@@ -119,7 +125,9 @@ def labels_and_writers(values: np.ndarray, source: str) -> tuple[np.ndarray, np.
 
 def holds_idx(path: Path) -> bool:
     """Say whether a path is an IDX file, or a folder of IDX files."""
-    return bool(_labelled(path, "images")) if path.is_dir() else is_idx(path)
+    if not path.is_dir():
+        return is_idx(path)
+    return any(is_idx(file) for word in ("images", "labels") for file in _named(path, word))
 
 
 def read_idx(path: Path, options: ReadOptions) -> Dataset:
@@ -166,32 +174,52 @@ def _part(images_path: Path, labels_path: Path) -> Part:
 
 
 def _parts_of_folder(folder: Path) -> Mapping[Split, Part]:
-    images, labels = _labelled(folder, "images"), _labelled(folder, "labels")
+    named = [path for word in ("images", "labels") for path in _named(folder, word)]
+    refuse_strangers(folder, [path for path in named if not is_idx(path)], "IDX")
+    images, labels = _by_split(folder, "images"), _by_split(folder, "labels")
+    for split, path in labels.items():
+        if split not in images:
+            raise DataError(
+                f"{folder} has the labels {path.name}, but no images that belong to them; found "
+                f"{_listed(each.name for each in images.values())}. Get the images too, or move "
+                "the labels elsewhere."
+            )
     parts: dict[Split, Part] = {}
     for split, path in images.items():
         if split not in labels or (split is None and len(images) > 1):
             raise DataError(
                 f"{folder} has the images {path.name}, but no labels that belong to them; found "
-                f"{_listed(labels_path.name for labels_path in labels.values())}. Name the files "
+                f"{_listed(each.name for each in labels.values())}. Name the files "
                 "as MNIST does: train-images-…, train-labels-…, t10k-images-…, t10k-labels-…"
             )
         parts[split or "train"] = _part(path, labels[split])
     return parts
 
 
-def _labelled(folder: Path, word: str) -> dict[Split | None, Path]:
-    """Find a folder's IDX files whose names have this word, by the split that they name."""
+def _named(folder: Path, word: str) -> list[Path]:
+    """Find the files that are IDX by their names: they say this word, and end as nothing else."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if word in path.name.lower()
+        and not path.name.startswith(".")
+        and not _OTHER_SUFFIXES.intersection(path.suffixes)
+        and path.is_file()
+    ]
+
+
+def _by_split(folder: Path, word: str) -> dict[Split | None, Path]:
+    """Find a folder's files whose names have this word, by the split that they name."""
     found: dict[Split | None, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if word in path.name.lower() and path.is_file() and is_idx(path):
-            split = split_of_file(path.name)
-            known = found.setdefault(split, path)
-            if known.name.removesuffix(".gz") != path.name.removesuffix(".gz"):
-                raise DataError(
-                    f"{folder} has more than one file of {split or 'unnamed'} {word}: {known.name} "
-                    f"and {path.name}. Give the file of the images that you mean, or move the "
-                    "others elsewhere."
-                )
+    for path in _named(folder, word):
+        split = split_of_file(path.name)
+        known = found.setdefault(split, path)
+        if known.name.removesuffix(".gz") != path.name.removesuffix(".gz"):
+            raise DataError(
+                f"{folder} has more than one file of {split or 'unnamed'} {word}: {known.name} "
+                f"and {path.name}. Give the file of the images that you mean, or move the "
+                "others elsewhere."
+            )
     return found
 
 

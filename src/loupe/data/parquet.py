@@ -101,10 +101,14 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
 
 def _files(folder: Path) -> dict[Split, list[Path]]:
     """Find the files in a folder or, as a repository of Hugging Face has them, in its `data`."""
-    found = files_by_split(folder, is_parquet)
-    return found or (
-        files_by_split(folder / "data", is_parquet) if (folder / "data").is_dir() else {}
-    )
+    for place in (folder, folder / "data"):
+        if place.is_dir() and (found := _files_in(place)):
+            return found
+    return {}
+
+
+def _files_in(folder: Path) -> dict[Split, list[Path]]:
+    return files_by_split(folder, is_parquet, (".parquet",), "Parquet")
 
 
 def _open(path: Path) -> Any:

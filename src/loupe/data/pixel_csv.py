@@ -16,6 +16,7 @@ from loupe.data.split_names import files_by_split
 from loupe.errors import DataError, Fault
 
 _BLOCK_BYTES = 1 << 23
+_WHOLE: Split = "train"  # a file on its own brings no splits
 _FEWEST_COLUMNS = 5  # a label and 2 x 2 pixels
 
 
@@ -61,7 +62,7 @@ def is_pixel_csv(path: Path) -> bool:
 def holds_pixel_csv(path: Path) -> bool:
     """Say whether a path is a CSV of pixels, or a folder of such files named by split."""
     if path.is_dir():
-        return "train" in files_by_split(path, is_pixel_csv)
+        return "train" in _files(path)
     return is_pixel_csv(path)
 
 
@@ -75,9 +76,7 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> Dataset:
         BadFilesError: rows that lack cells or hold what is no pixel; every one is named.
     """
     name = path.resolve().name if path.is_dir() else path.stem
-    files: dict[Split, list[Path]] = {"train": [path]}
-    if path.is_dir():
-        files = files_by_split(path, is_pixel_csv)
+    files = _files(path) if path.is_dir() else {_WHOLE: [path]}
     tables = {split: [_read_table(file) for file in some] for split, some in files.items()}
     every = [table for some in tables.values() for table in some]
     faults = [fault for table in every for fault in table.faults]
@@ -86,6 +85,12 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> Dataset:
     dataset = join_parts(name, {split: _part(some) for split, some in tables.items()})
     notes = tuple(dict.fromkeys(table.note for table in every if table.note))
     return replace(dataset, skipped=skipped, notes=dataset.notes + notes)
+
+
+def _files(folder: Path) -> dict[Split, list[Path]]:
+    return files_by_split(
+        folder, is_pixel_csv, (".csv", ".tsv"), "CSV of a label and pixels in each row"
+    )
 
 
 def _part(tables: Sequence[Table]) -> Part:

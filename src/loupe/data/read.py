@@ -29,6 +29,7 @@ from loupe.data.public import PUBLIC
 from loupe.data.public_set import read_public
 from loupe.data.sizes import fit
 from loupe.data.split import seal_test
+from loupe.data.unknown import told_by_content
 from loupe.data.zipped import holds_zipped_images, read_zip
 from loupe.errors import DataError, did_you_mean
 
@@ -52,21 +53,6 @@ READERS: dict[str, Format] = {
     "zip": Format("ZIP of class folders", holds_zipped_images, read_zip),
     "generated": Format("a folder that loupe generate wrote", holds_generated, read_generated),
     "folder": Format("class folders, <class>/<image>", holds_class_folders, read_folder),
-}
-
-# First bytes of files that hold images but no data set: what they are, and what to do.
-OTHER_FILES = {
-    b"\x93NUMPY": "one NumPy array, without labels. Save images and labels together with "
-    "np.savez_compressed(path, images=…, labels=…).",
-    b"\x89PNG": "one picture. Give the folder that holds the classes' folders.",
-    b"\xff\xd8\xff": "one picture. Give the folder that holds the classes' folders.",
-    b"\x89HDF": "HDF5. Save its arrays as NPZ.",
-    b"MATLAB": "a MATLAB file. Save its arrays as NPZ.",
-    b"\x80": "a pickle, which Loupe never opens: it can run anybody's code. Save arrays as NPZ.",
-    b"\x1f\x8b": "packed with gzip, and no IDX. Unpack it first.",
-    b"PK": "a ZIP archive that is cut short, or has neither images nor arrays in it. Get it again, "
-    "or unpack it and look.",
-    b"<": "a web page. Its download failed: get it again.",
 }
 
 
@@ -269,11 +255,7 @@ def _unknown(path: Path) -> str:
     expected = "; ".join(known.description for known in READERS.values())
     if path.is_dir():
         return f"a folder without images or tables of them. Expected one of: {expected}."
-    with path.open("rb") as file:
-        head = file.read(16)
-    if not head:
-        return "empty (0 bytes). Get it again from its source."
-    told = next((text for start, text in OTHER_FILES.items() if head.startswith(start)), None)
+    told = told_by_content(path)
     return told or f"of no known format. Expected one of: {expected}. Text must be UTF-8."
 
 
