@@ -81,3 +81,9 @@ def test_text_is_looked_up_where_class_names_are_given():
 def test_labels_that_make_no_sense_are_refused(values, class_names, words):
     with pytest.raises(DataError, match=words):
         encode_labels(values, "bad", class_names)
+
+
+def test_whole_numbers_too_large_for_any_type_are_names():
+    labels, names = encode_labels([10**30, 7, 10**30], "giants")
+    assert names == ("7", str(10**30))
+    assert labels.tolist() == [1, 0, 1]

@@ -79,3 +79,12 @@ def test_split_groups_and_class_names_may_be_beside(tmp_path, letters):
     assert dataset.groups is not None
     assert dataset.groups.tolist() == [0] * 15 + [1] * 15
     assert dataset.notes == ("Arrays that were not used: comment.",)
+
+
+def test_class_names_and_labels_that_are_bytes_are_text(tmp_path, letters):
+    images, labels = letters
+    names = np.array([b"a", b"b", b"10"])
+    np.savez(tmp_path / "bytes.npz", images=images, labels=labels.astype("S"), class_names=names)
+    dataset = read(tmp_path / "bytes.npz")
+    assert dataset.class_names == ("a", "b", "10")
+    assert dataset.labels[:3].tolist() == [0, 1, 2]

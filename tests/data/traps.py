@@ -269,6 +269,22 @@ NPZ_TRAPS = {
     "npz whose header is no header": Trap(
         npz_with_header(b"(12, 4, 4)", b"__exit__()"), "no header that can be read"
     ),
+    "npz whose header has a truth for a size": Trap(
+        npz_with_header(b"(12, 4, 4)", b"(True,4,4)"), "shape .True, 4, 4., which is none"
+    ),
+    "npz whose header has a negative size": Trap(
+        npz_with_header(b"(12, 4, 4)", b"(-12,4, 4)"), "shape .-12, 4, 4., which is none"
+    ),
+    "npz with labels that are no UTF-8": Trap(
+        npz(images=IMAGES, labels=np.array([b"a", b"b", b"\xff\xe9a"] * 4)),
+        "label 2 is b'.xff.xe9a', bytes that are no UTF-8; .* Save the labels as UTF-8 text",
+    ),
+    "npz with labels beyond whole numbers": Trap(
+        npz(images=IMAGES, labels=np.array([0, 1, 1e300] * 4)), r"label 2 is 1e\+300"
+    ),
+    "npz with class names that are no UTF-8": Trap(
+        npz(images=IMAGES, labels=LABELS, class_names=[b"a", b"b", b"\xff"]), "no UTF-8"
+    ),
     "npz of a strange version": Trap(
         npz_with_header(b"\x93NUMPY\x01", b"\x93NUMPY\x09"), "no header that can be read"
     ),

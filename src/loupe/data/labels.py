@@ -9,6 +9,7 @@ import numpy as np
 from loupe.arrays import Labels
 from loupe.errors import DataError, did_you_mean
 
+_LARGEST = 2.0**53  # up to here every whole number has a floating-point number of its own
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -85,7 +86,7 @@ def _plain(array: np.ndarray, name: str) -> np.ndarray:
         case "b":
             return array.astype(str)
         case "S":
-            return np.char.decode(array, "utf-8")
+            return _decoded(array, name)
         case "f":
             return _whole(array, name)
         case "O" | "T":
@@ -95,8 +96,28 @@ def _plain(array: np.ndarray, name: str) -> np.ndarray:
     )
 
 
+def _decoded(array: np.ndarray, name: str) -> np.ndarray:
+    """Read labels that were stored as bytes."""
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        bad = next(i for i, label in enumerate(array.tolist()) if not _is_utf8(label))
+    raise DataError(
+        f"{name}: label {bad} is {bytes(array[bad])!r}, bytes that are no UTF-8; expected text or "
+        "whole numbers. Save the labels as UTF-8 text or as numbers."
+    )
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _whole(array: np.ndarray, name: str) -> np.ndarray:
-    bad = np.flatnonzero(~np.isfinite(array) | (array != np.floor(array)))
+    bad = np.flatnonzero(~(np.abs(array) <= _LARGEST) | (array != np.floor(array)))
     if len(bad):
         raise DataError(
             f"{name}: label {bad[0]} is {array[bad[0]]} ({len(bad)} like it); expected whole "
@@ -110,7 +131,7 @@ def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     if all(isinstance(value, str) for value in values):
         return np.array(values, dtype=str)
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return np.array(values, dtype=np.int64)
+        return np.array(values, dtype=np.int64 if max(map(abs, values)) < 2**63 else str)
     odd = next(i for i, value in enumerate(values) if not isinstance(value, str))
     raise DataError(
         f"{name}: label {odd} is {values[odd]!r}; expected text, or whole numbers, for all images. "
@@ -130,7 +151,9 @@ def _numbered(array: np.ndarray) -> tuple[Labels, tuple[str, ...]]:
 
 
 def _distinct(class_names: Sequence[str], name: str) -> tuple[str, ...]:
-    names = tuple(map(str, class_names))
+    array = np.asarray(class_names)
+    given = _decoded(array, f"{name}, class names") if array.dtype.kind == "S" else class_names
+    names = tuple(map(str, given))
     twice = next((known for known in names if names.count(known) > 1), None)
     if twice is not None:
         raise DataError(

@@ -59,7 +59,7 @@ def dataset_from_named(arrays: Mapping[str, Any], *, name: str, source: str) -> 
         )
     pairs = _pairs(lower, source)
     named = lower.get("class_names")
-    class_names = None if named is None else [str(class_name) for class_name in named.ravel()]
+    class_names = None if named is None else [*named.ravel()]
     if isinstance(pairs, dict):
         _refuse_lost_marks(lower, source)
         parts = {split: Part(lower[x], lower[y]) for split, (x, y) in pairs.items()}

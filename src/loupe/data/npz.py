@@ -106,6 +106,12 @@ def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str) -
             "anybody's code. Save plain arrays: images of one size with np.stack, labels as "
             "numbers or text."
         )
-    if header.dtype.names is not None or any(size < 0 for size in header.shape):
+    # `True` is a whole number to NumPy's reader of headers, and none to its reshape.
+    if not all(type(size) is int and size >= 0 for size in header.shape):
+        raise DataError(
+            f"{source} has the shape {header.shape}, which is none. The file is damaged; save it "
+            "again with np.savez_compressed."
+        )
+    if header.dtype.names is not None:
         raise DataError(f"{source} is of the type {header.dtype}; expected numbers or text.")
     return header
