@@ -123,3 +123,12 @@ def test_a_missing_extra_is_named(tmp_path, rows, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'loupe\[parquet\]'"):
         read(path)
+
+
+@pytest.mark.parametrize("image", [None, b"no image"])
+def test_skipping_bad_rows_never_takes_a_whole_class_away(tmp_path, rows, image):
+    images, labels = rows
+    bad = {"bytes": image, "path": None}
+    path = write(tmp_path / "lost.parquet", [*images, bad, bad], [*labels, 7, 7])
+    with pytest.raises(DataError, match="every image of '7' is bad .2 in all"):
+        read(path, bad_files="skip")

@@ -104,3 +104,11 @@ def test_text_without_images_is_no_csv_of_paths(tmp_path):
     (tmp_path / "a.csv").write_text("name,label\nann,x\n")
     (tmp_path / "b.csv").write_text("1,2\n3,4\n")
     assert not any(map(is_path_csv, tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("file", ["missing.png", "a.csv"])
+def test_skipping_bad_files_never_takes_a_whole_class_away(pictures, file):
+    folder, rows = pictures
+    path = write(folder, [*rows, (file, "cat")])
+    with pytest.raises(DataError, match="every image of 'cat' is bad .1 in all"):
+        read(path, bad_files="skip")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from loupe.data.options import ReadOptions
 from loupe.data.pixel_csv import is_pixel_csv, read_pixel_csv
 from loupe.data.read import read
-from loupe.errors import BadFilesError
+from loupe.errors import BadFilesError, DataError
 
 PLAIN = ReadOptions()
 
@@ -142,3 +142,20 @@ def test_every_damaged_file_of_a_folder_is_named_also_where_bad_files_are_skippe
         str(tmp_path / "test.csv"),
         str(tmp_path / "val.csv"),
     ]
+
+
+@pytest.mark.parametrize("bad", ["3,7", "3" + ",9" * 15 + ",999", "3" + ",9" * 40])
+def test_skipping_bad_rows_never_takes_a_whole_class_away(tmp_path, bad):
+    rows = [f"{i % 2}" + f",{i}" * 16 for i in range(20)]
+    path = tmp_path / "lost.csv"
+    path.write_text("\n".join([*rows, bad, bad]) + "\n")
+    with pytest.raises(DataError, match="lost: every image of '3' is bad .2 in all."):
+        read(path, bad_files="skip")
+
+
+def test_a_header_that_comes_again_is_skipped_and_no_class(tmp_path, letters):
+    path = write_pixel_csv(tmp_path / "joined.csv", *letters)
+    path.write_text(path.read_text() + path.read_text())
+    dataset = read(path, bad_files="skip")
+    assert len(dataset) == 60
+    assert len(dataset.skipped) == 1

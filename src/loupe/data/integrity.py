@@ -1,9 +1,13 @@
 """What must hold for every data set, whichever reader it came from."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from loupe.data.dataset import SPLITS, Dataset
-from loupe.errors import DataError
+from loupe.data.labels import natural_order
+from loupe.errors import BadFilesError, DataError, Fault
 
 
 def require_integrity(dataset: Dataset) -> None:
@@ -20,6 +24,43 @@ def require_integrity(dataset: Dataset) -> None:
         )
     _require_classes(dataset)
     _require_classes_in_splits(dataset)
+
+
+def require_kept(
+    name: str,
+    kept: Iterable[str | int],
+    left_out: Iterable[str | int],
+    faults: Sequence[Fault],
+) -> None:
+    """Refuse to leave out every image of a class: without them the class would be gone unnoticed.
+
+    Args:
+        name: the data set's name.
+        kept: the labels of the images that can be used.
+        left_out: the labels of those that cannot, as far as they have any.
+        faults: what is wrong with them.
+
+    Raises:
+        BadFilesError: a class is among the latter only.
+
+    Example:
+        >>> require_kept("letters", ["a", "b", "a"], ["b"], [])
+        >>> require_kept("letters", ["a", "b", "a"], ["c", "c"], [])
+        Traceback (most recent call last):
+        ...
+        loupe.errors.BadFilesError: letters: every image of 'c' is bad (2 in all): without them \
+the class would be gone. Mend some of them, or take them out of the data yourself.
+    """
+    counts = Counter(map(str, left_out))
+    lost = natural_order(counts.keys() - set(map(str, kept)))
+    if lost:
+        total = sum(counts[label] for label in lost)
+        which = "the class" if len(lost) == 1 else "these classes"
+        raise BadFilesError(
+            f"{name}: every image of {_listed(lost)} is bad ({total:,} in all): without them "
+            f"{which} would be gone. Mend some of them, or take them out of the data yourself.",
+            faults,
+        )
 
 
 def _require_classes(dataset: Dataset) -> None:

@@ -14,6 +14,7 @@ from loupe.data.compressed import refuse_bomb
 from loupe.data.csv_text import LABEL_NAMES, PATH_NAMES
 from loupe.data.dataset import Dataset, Split
 from loupe.data.decoded import Decoded, decode_all, digest_all, read_file
+from loupe.data.integrity import require_kept
 from loupe.data.memory import dataset_from_arrays
 from loupe.data.options import ReadOptions, stop_or_skip
 from loupe.data.split_names import files_by_split
@@ -75,12 +76,12 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
     columns = _columns(paths, tables)
     splits: list[Split] = [split for split, some in files.items() for _ in some]
     every = [
-        row
+        labelled
         for file, table, split in zip(paths, tables, splits, strict=True)
-        for row in _rows(file, table, columns, split)
+        for labelled in _rows(file, table, columns, split)
     ]
-    rows = [row for row in every if isinstance(row, Row)]
-    faults = [row for row in every if isinstance(row, Fault)]
+    rows = [row for _, row in every if isinstance(row, Row)]
+    faults = [row for _, row in every if isinstance(row, Fault)]
     if not rows:
         stop_or_skip(name, faults, len(faults), options.bad_files)
         raise DataError(f"{path} has no rows; expected one for each image. Is it the right file?")
@@ -88,6 +89,9 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
     faults.extend(decoded.faults)
     skipped = stop_or_skip(name, faults, len(every), options.bad_files)
     good = [rows[position] for position in decoded.kept]
+    left_out = [label for label, row in every if isinstance(row, Fault) and label not in (None, "")]
+    left_out.extend(row.label for row in _without(rows, decoded.kept))
+    require_kept(name, (row.label for row in good), left_out, skipped)
     dataset = dataset_from_arrays(
         decoded.images,
         np.array([row.label for row in good]),
@@ -194,13 +198,16 @@ def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
     return tuple(map(str, names)) if isinstance(names, list) else None
 
 
-def _rows(path: Path, table: Any, columns: Columns, split: Split) -> Iterator[Row | Fault]:
+def _rows(
+    path: Path, table: Any, columns: Columns, split: Split
+) -> Iterator[tuple[Any, Row | Fault]]:
+    """Give each row's label, whatever it is, and the row, or what is wrong with it."""
     number = 0
     with _damage_named(path):
         for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=[columns.image, columns.label]):
             images, labels = batch.column(columns.image), batch.column(columns.label)
             for image, label in zip(images.to_pylist(), labels.to_pylist(), strict=True):
-                yield _row(f"{path.name}:{number}", path.parent, image, label, split)
+                yield label, _row(f"{path.name}:{number}", path.parent, image, label, split)
                 number += 1
 
 
@@ -221,6 +228,10 @@ def _row(source: str, folder: Path, image: Any, label: Any, split: Split) -> Row
         advice = "Move the Parquet file above its images."
         return Fault(source, f"'{name}' leads out of the folder of the file.", advice)
     return Row(f"{source}: {name}", file, label, split)
+
+
+def _without(rows: Sequence[Row], kept: np.ndarray) -> list[Row]:
+    return [rows[position] for position in np.delete(np.arange(len(rows)), kept).tolist()]
 
 
 def _decoded(paths: Sequence[Path], rows: Sequence[Row], options: ReadOptions) -> Decoded:

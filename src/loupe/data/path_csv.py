@@ -19,6 +19,7 @@ from loupe.data.csv_text import (
 )
 from loupe.data.dataset import Dataset
 from loupe.data.decoded import decode_all, digest_all
+from loupe.data.integrity import require_kept
 from loupe.data.layout import is_named_as_image
 from loupe.data.memory import dataset_from_arrays
 from loupe.data.options import ReadOptions, stop_or_skip
@@ -75,7 +76,7 @@ def read_path_csv(path: Path, options: ReadOptions) -> Dataset:
     if head is None:
         raise DataError(f"{path} is no CSV; expected UTF-8 text with the columns path and label.")
     columns = _columns(path, head)
-    rows, faults = _read_rows(path, head, columns)
+    rows, faults, left_out = _read_rows(path, head, columns)
     if not rows:
         stop_or_skip(path.stem, faults, len(faults), options.bad_files)
         raise DataError(f"{path} has no rows; expected one for each image. Is it the right file?")
@@ -92,6 +93,8 @@ def read_path_csv(path: Path, options: ReadOptions) -> Dataset:
         faults.append(replace(fault, source=where))
     skipped = stop_or_skip(path.stem, faults, len(rows) + len(faults) - len(bad), options.bad_files)
     good = [rows[position] for position in decoded.kept]
+    left_out.extend(rows[position].label for position in bad)
+    require_kept(path.stem, (row.label for row in good), left_out, skipped)
     dataset = dataset_from_arrays(
         decoded.images,
         np.array([row.label for row in good], dtype=str),
@@ -117,9 +120,13 @@ def _columns(path: Path, head: CsvHead) -> Columns:
     return Columns(named, labelled, head.column(SPLIT_NAMES), head.column(GROUP_NAMES))
 
 
-def _read_rows(path: Path, head: CsvHead, columns: Columns) -> tuple[list[Row], list[Fault]]:
+def _read_rows(
+    path: Path, head: CsvHead, columns: Columns
+) -> tuple[list[Row], list[Fault], list[str]]:
+    """Give the usable rows, the faults of the others, and their labels where they have any."""
     rows: list[Row] = []
     faults: list[Fault] = []
+    left_out: list[str] = []
     to_skip = head.header is not None
     for line, cells in _cells(path, head.separator):
         if not any(cell.strip() for cell in cells):
@@ -132,7 +139,12 @@ def _read_rows(path: Path, head: CsvHead, columns: Columns) -> tuple[list[Row], 
             rows.append(row)
         else:
             faults.append(replace(row, source=f"{path.name}:{line}"))
-    return rows, faults
+            label = "".join(cells[columns.label :][:1]).strip()
+            if (
+                label and label.lower() not in LABEL_NAMES
+            ):  # a header again, where files were joined
+                left_out.append(label)
+    return rows, faults, left_out
 
 
 def _cells(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from loupe.data.csv_text import LABEL_NAMES, CsvHead, csv_head, is_number
 from loupe.data.dataset import Dataset, Split
+from loupe.data.integrity import require_kept
 from loupe.data.memory import Part, join_parts
 from loupe.data.options import ReadOptions, stop_or_skip
 from loupe.data.pixels import square_shape
@@ -42,12 +43,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What was read: pixels, labels and sources of good rows, the faults of bad ones."""
+    """What was read: pixels, labels and sources of good rows, faults and labels of bad ones."""
 
     pixels: list[np.ndarray] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     note: str = ""
 
 
@@ -82,6 +84,9 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> Dataset:
     faults = [fault for table in every for fault in table.faults]
     total = sum(len(table.labels) for table in every) + len(faults)
     skipped = stop_or_skip(name, faults, total, options.bad_files)
+    kept = (label for table in every for label in table.labels)
+    left_out = (label for table in every for label in table.left_out)
+    require_kept(name, kept, left_out, skipped)
     dataset = join_parts(name, {split: _part(some) for split, some in tables.items()})
     notes = tuple(dict.fromkeys(table.note for table in every if table.note))
     return replace(dataset, skipped=skipped, notes=dataset.notes + notes)
@@ -135,6 +140,7 @@ def _rows(path: Path, columns: Columns) -> Table:
                 rows.append(row)
             else:
                 table.faults.append(replace(row, source=f"{path.name}:{line}"))
+                table.left_out.extend(_label_of_bad_row(text, columns))
         _add(table, rows, columns, path.name)
     return table
 
@@ -197,6 +203,13 @@ def _row(line: int, text: bytes, columns: Columns) -> Row | Fault:
     return Row(line, name, pixels)
 
 
+def _label_of_bad_row(text: bytes, columns: Columns) -> list[str]:
+    """Give the label of a row with too few or too many cells, where it can be told: it is first."""
+    label, pixels = _cut(text, columns) if columns.label == 0 else (b"", b"")
+    name = label.strip().decode("utf-8", "replace")
+    return [name] if name and pixels and "\ufffd" not in name else []
+
+
 def _cut(text: bytes, columns: Columns) -> tuple[bytes, bytes]:
     """Give the label and the rest of a line, which is long: cells are split only where need be."""
     if b'"' in text:
@@ -236,6 +249,8 @@ def _add(table: Table, rows: Sequence[Row], columns: Columns, name: str) -> None
     for row in (row for row, good in zip(rows, fits, strict=True) if not good):
         advice = "Pixels are numbers from 0 to 255, or fractions from 0 to 1."
         table.faults.append(Fault(f"{name}:{row.line}", _problem(row, columns.separator), advice))
+        if row.label.lower() not in LABEL_NAMES:  # a header again, where files were joined
+            table.left_out.append(row.label)
     if values is not None and fits.any():
         whole = values.dtype.kind == "i"
         kept = values[fits].reshape(-1, *columns.shape)
