@@ -129,7 +129,9 @@ def test_evaluate_goes_on_without_bad_files_where_it_is_told(loupe_command, tmp_
     assert "--bad-files skip" in stopped.err
     result = loupe_command("evaluate", "mine", "--data", path, "--bad-files", "skip", "--json")
     assert result.code == 0, result.err
-    assert result.json["n"] == 89
+    assert (result.json["n"], result.json["skipped"]) == (89, 1)
+    said = loupe_command("evaluate", "mine", "--data", path, "--bad-files", "skip").out
+    assert said.count("1 bad file was left out: squares.csv:2") == 1
 
 
 def test_evaluate_counts_no_look_where_its_result_cannot_be_written(loupe_command, digits_run):
@@ -346,6 +348,20 @@ def test_bad_files_that_are_skipped_are_listed_in_the_run(loupe_command, faulty_
     assert "21 bad files were left out" in result.out
     with open("mine/bad_files.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 21
+
+
+def test_a_run_that_is_resumed_keeps_the_list_of_bad_files(loupe_command, faulty_csv):
+    assert loupe_command(
+        "train", faulty_csv, *QUICK, "--bad-files", "skip", "--out", "mine"
+    ).code == 0  # fmt: skip
+    before = Path("mine/bad_files.csv").read_bytes()
+    for name in ("bad_files.csv", "report.html"):
+        Path("mine", name).unlink()
+    result = loupe_command("train", "--resume", "mine", "--json")
+    assert result.code == 0, result.err
+    assert Path("mine/bad_files.csv").read_bytes() == before
+    assert result.json["skipped"] == 21
+    assert Path(result.json["bad_files"]) == Path("mine/bad_files.csv")
 
 
 def test_names_cannot_steer_the_terminal(loupe_command):

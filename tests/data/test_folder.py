@@ -42,10 +42,10 @@ def test_a_folder_comes_out_as_expected(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name, trap in FOLDERS.items() if trap.faults])
 def test_what_cannot_be_used_in_a_folder_can_be_skipped(name, tmp_path):
     FOLDERS[name].write(tmp_path)
-    dataset = read_folder(tmp_path, SKIP)
+    dataset = read(tmp_path, bad_files="skip", seal=False)
     assert len(dataset) == 4
     assert len(dataset.skipped) == FOLDERS[name].faults
-    assert "1 bad files were left out" in dataset.notes[0]
+    assert "1 bad file was left out" in dataset.notes[0]
 
 
 @settings(

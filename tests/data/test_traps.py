@@ -33,3 +33,4 @@ def test_a_bad_row_can_be_skipped_and_is_recorded(name, tmp_path):
     assert len(dataset) == 19
     assert [fault.source for fault in dataset.skipped] == ["bad.csv:3"]
     assert dataset.sources[1] == "bad.csv:4"
+    assert dataset.notes[0].startswith("1 bad file was left out: bad.csv:3: ")

@@ -7,6 +7,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from loupe.cli.screen import plain, table_text
+from loupe.data.options import left_out
 from loupe.errors import Fault
 from loupe.files import write_bytes
 
@@ -29,6 +30,15 @@ def write_bad_files(folder: Path, faults: Sequence[Fault]) -> Path:
     return path
 
 
+def keep_bad_files(folder: Path, faults: Sequence[Fault]) -> str:
+    """Keep in a run's folder what was left out of its data, and say so; empty where nothing was."""
+    if not faults:
+        return ""
+    path = write_bad_files(folder, faults)
+    verb = "it is" if len(faults) == 1 else "they are"
+    return f"{left_out(len(faults))}; {verb} listed in {path}"
+
+
 def list_bad_files(folder: Path, faults: Sequence[Fault]) -> tuple[Path | None, str]:
     """Write the list where that is possible, and say where it is or why there is none.
 
@@ -38,10 +48,15 @@ def list_bad_files(folder: Path, faults: Sequence[Fault]) -> tuple[Path | None, 
         path = write_bad_files(folder, faults)
     except OSError as error:
         return None, (
-            f"The list of all {len(faults):,} could not be written to {folder.resolve()}: "
+            f"The list of {_all(faults)} could not be written to {folder.resolve()}: "
             f"{error.strerror}."
         )
-    return path, f"All {len(faults):,} are listed in {path}"
+    said = f"{_all(faults)} {'is' if len(faults) == 1 else 'are'} listed in {path}"
+    return path, said[0].upper() + said[1:]
+
+
+def _all(faults: Sequence[Fault]) -> str:
+    return "it" if len(faults) == 1 else f"all {len(faults):,}"
 
 
 def bad_files_text(faults: Sequence[Fault], listed: str, *, fitted: bool) -> str:

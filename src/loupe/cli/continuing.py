@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import loupe
-from loupe.cli.bad_files import write_bad_files
+from loupe.cli.bad_files import keep_bad_files
 from loupe.cli.data import describe, read_again
 from loupe.cli.screen import Screen
 from loupe.errors import RecipeError
@@ -60,9 +60,8 @@ def continue_run(
         )
     said = {*dataset.notes, *added.notes}
     screen.say(*(f"  {n}" for n in after.environment["data"]["notes"] if n not in said))
-    if added.skipped:
-        path = write_bad_files(after.folder, added.skipped)
-        screen.say(f"{len(added.skipped):,} bad files were left out; they are listed in {path}")
+    if listed := keep_bad_files(after.folder, added.skipped):
+        screen.say(listed)
     return after, dataset
 
 

@@ -82,7 +82,8 @@ def evaluate(
         print_abstention(evaluation, screen)
     fixed = _fixed(evaluation, dataset, fixes if with_fixed_test else None, screen)
     met = print_targets(targets, evaluation, screen)
-    screen.emit({**evaluation.to_dict(), "targets": judge(targets, evaluation), **fixed})
+    judged = {"targets": judge(targets, evaluation), "skipped": len(dataset.skipped)}
+    screen.emit({**evaluation.to_dict(), **judged, **fixed})
     raise typer.Exit(int(not met))
 
 

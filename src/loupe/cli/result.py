@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import loupe
+from loupe.cli.bad_files import FILE as BAD_FILES
 from loupe.cli.certainty import print_abstention, shares
 from loupe.cli.continuing import print_before_and_after
 from loupe.cli.screen import Screen
@@ -116,12 +117,14 @@ def _next_steps(run: Run, report: Path) -> list[str]:
 def _as_json(
     run: Run, report: Path, evaluation: Evaluation, targets: Sequence[Target]
 ) -> dict[str, Any]:
-    environment = run.environment
+    environment, listed = run.environment, run.folder / BAD_FILES
     return {
         "run": str(run.folder),
         "model": str(run.folder / MODEL_FILE),
         "report": str(report),
         "seconds": environment.get("seconds", {}),
+        "skipped": environment["data"].get("skipped", 0),
+        "bad_files": str(listed) if listed.exists() else None,
         "interrupted": bool(environment.get("interrupted")),
         "targets": judge(targets, evaluation),
         **evaluation.to_dict(),

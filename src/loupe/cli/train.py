@@ -10,7 +10,7 @@ import typer
 
 import loupe
 from loupe.cli import options
-from loupe.cli.bad_files import write_bad_files
+from loupe.cli.bad_files import keep_bad_files
 from loupe.cli.continuing import continue_run, refuse_half, refuse_settings
 from loupe.cli.data import read_again, read_data
 from loupe.cli.places import require_ledger, require_writable
@@ -205,9 +205,7 @@ def _begin(
         screen.say(f"Learning the probabilities of {distil} in place of the labels.")
     with watching(screen, recipe.members) as watch:
         run = loupe.train(dataset, recipe, out=out, watch=watch, asked=asked, distil=distil)
-    if dataset.skipped:
-        path = write_bad_files(run.folder, dataset.skipped)
-        screen.say(f"{len(dataset.skipped):,} bad files were left out; they are listed in {path}")
+    _keep_bad_files(run, dataset, screen)
     return run, dataset
 
 
@@ -229,4 +227,10 @@ def _go_on(folder: Path, data: str | None, screen: Screen) -> "tuple[loupe.Run, 
         screen.say(f"Resuming {folder}")
         with watching(screen, run.recipe.members) as watch:
             run = loupe.resume(folder, dataset, watch=watch)
+    _keep_bad_files(run, dataset, screen)
     return run, dataset
+
+
+def _keep_bad_files(run: "loupe.Run", dataset: "loupe.Dataset", screen: Screen) -> None:
+    if said := keep_bad_files(run.folder, dataset.skipped):
+        screen.say(said)

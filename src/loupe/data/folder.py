@@ -88,7 +88,6 @@ def assemble(
     faults = (*layout.faults, *decoded.faults)
     total = len(layout.paths) + len(layout.faults)
     skipped = stop_or_skip(name, faults, total, options.bad_files)
-    left_out = (f"{len(skipped):,} bad files were left out.",) if skipped else ()
     return Dataset(
         name=name,
         images=decoded.images,
@@ -96,7 +95,7 @@ def assemble(
         split=layout.split[decoded.kept],
         class_names=layout.class_names,
         sources=[sources[i] for i in decoded.kept],
-        notes=(*left_out, *layout.notes, *decoded.notes),
+        notes=(*layout.notes, *decoded.notes),
         skipped=skipped,
     )
 

@@ -54,3 +54,13 @@ def stop_or_skip(
         f"{first.problem} {first.advice} {todo}",
         faults,
     )
+
+
+def left_out(count: int) -> str:
+    """Say that bad files were left out, as a clause.
+
+    Example:
+        >>> left_out(1), left_out(1200)
+        ('1 bad file was left out', '1,200 bad files were left out')
+    """
+    return f"{count:,} bad {'file was' if count == 1 else 'files were'} left out"

@@ -21,7 +21,7 @@ from loupe.data.memory import dataset_from_arrays
 from loupe.data.named_arrays import dataset_from_named
 from loupe.data.npz import is_npz, read_npz
 from loupe.data.openml import read_openml
-from loupe.data.options import BadFiles, ReadOptions
+from loupe.data.options import BadFiles, ReadOptions, left_out
 from loupe.data.parquet import holds_parquet, read_parquet
 from loupe.data.path_csv import is_path_csv, read_path_csv
 from loupe.data.pixel_csv import holds_pixel_csv, read_pixel_csv
@@ -173,6 +173,11 @@ def _finished(dataset: Dataset, size: int | None = None, seal: bool = True) -> D
     """Do what every data set needs, whichever reader it came from."""
     require_integrity(dataset)
     dataset = _fitted(dataset, size)
+    if dataset.skipped:
+        count, first = len(dataset.skipped), dataset.skipped[0]
+        start = "" if count == 1 else " the first is"
+        note = f"{left_out(count)}:{start} {first.source}: {first.problem}"
+        dataset = replace(dataset, notes=(note, *dataset.notes))
     return seal_test(dataset) if seal else dataset
 
 
