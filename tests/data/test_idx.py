@@ -1,6 +1,7 @@
 import gzip
 
 import numpy as np
+import pytest
 from formats import CODES, idx_bytes, write_idx, write_idx_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +87,19 @@ def test_deep_and_colour_images_are_read(tmp_path):
     dataset = read(tmp_path / "deep-images")
     assert np.array_equal(dataset.images, np.rint(deep * (255 / 32767)).astype(np.uint8))
     assert "16-bit" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    "shape", [(30, 36), (30, 6, 6, 1, 1), (30, 1, 6, 1, 6), (30, 1, 1, 6, 6, 1)]
+)
+@pytest.mark.parametrize("labels_shape", [(30,), (30, 1), (30, 1, 1)])
+def test_images_and_labels_of_any_rank_are_read(tmp_path, letters, shape, labels_shape):
+    labels = (np.arange(30) % 3).astype(np.uint8)
+    path = write_idx(tmp_path / "any-images", letters[0].reshape(shape))
+    write_idx(tmp_path / "any-labels", labels.reshape(labels_shape))
+    dataset = read(path)
+    assert np.array_equal(dataset.images[..., 0], letters[0])
+    assert np.array_equal(dataset.labels, labels)
 
 
 def test_a_folder_of_other_things_holds_no_idx(tmp_path):

@@ -88,3 +88,12 @@ def test_class_names_and_labels_that_are_bytes_are_text(tmp_path, letters):
     dataset = read(tmp_path / "bytes.npz")
     assert dataset.class_names == ("a", "b", "10")
     assert dataset.labels[:3].tolist() == [0, 1, 2]
+
+
+def test_splits_may_differ_in_the_axes_left_over_of_their_labels(tmp_path, letters):
+    images, labels = letters
+    np.savez(
+        tmp_path / "axes.npz",
+        x_train=images[:24], y_train=labels[:24, np.newaxis], x_test=images[24:], y_test=labels[24:]
+    )  # fmt: skip
+    assert len(read(tmp_path / "axes.npz").test) == 6

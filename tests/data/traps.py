@@ -212,7 +212,11 @@ IDX_TRAPS = {
     "idx without images": Trap(
         idx_pair(idx_header(0, 4, 4), labels=np.zeros(0)), "0 images of the shape"
     ),
-    "idx of one rank too few": Trap(idx_pair(idx_bytes(IMAGES[0])), "expected images"),
+    "idx of too few ranks": Trap(idx_pair(idx_bytes(IMAGES[:, 0, 0])), "expected .n h w."),
+    "idx of rows that are no square": Trap(idx_pair(idx_bytes(IMAGES[:, 0, :3])), "no square"),
+    "idx with one-hot labels": Trap(
+        idx_pair(idx_bytes(IMAGES), labels=np.eye(3)[LABELS]), "bad-labels.*give labels.argmax"
+    ),
     "idx packed and cut": Trap(
         cut(idx_pair(gzip.compress(idx_bytes(IMAGES))), 0.8), "cannot be unpacked"
     ),

@@ -14,6 +14,7 @@ import numpy as np
 
 from loupe.data.compressed import gunzip, is_gzip, peek, refuse_bomb, unpacked_head
 from loupe.data.dataset import Dataset, Split
+from loupe.data.labels import one_each
 from loupe.data.layout import IMAGE_SUFFIXES
 from loupe.data.memory import Part, join_parts
 from loupe.data.options import ReadOptions
@@ -113,14 +114,9 @@ def read_idx_array(path: Path) -> np.ndarray:
 
 def labels_and_writers(values: np.ndarray, source: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Take labels from an IDX label array, and the writers where it has QMNIST's eight columns."""
-    if values.ndim == 1:
-        return values, None
     if values.ndim == 2 and values.shape[1] == 8:
         return values[:, 0], values[:, _WRITER_COLUMN]
-    raise DataError(
-        f"{source} has the shape {list(values.shape)}; expected labels: one number an image, or "
-        "QMNIST's eight columns."
-    )
+    return one_each(values, source), None
 
 
 def holds_idx(path: Path) -> bool:
@@ -159,12 +155,8 @@ def _header(head: bytes, source: str) -> IdxHeader:
 
 def _part(images_path: Path, labels_path: Path) -> Part:
     images = read_idx_array(images_path)
-    if images.ndim not in (3, 4):
-        raise DataError(
-            f"{images_path} has the shape {list(images.shape)}; expected images, [n h w] or "
-            "[n h w c]. Give the file of the images; its labels are found beside it."
-        )
-    labels, writers = labels_and_writers(read_idx_array(labels_path), str(labels_path))
+    source = f"{labels_path} (of {images_path.name})"
+    labels, writers = labels_and_writers(read_idx_array(labels_path), source)
     if len(images) != len(labels):
         raise DataError(
             f"{images_path} has {len(images)} images, but {labels_path.name} has {len(labels)} "

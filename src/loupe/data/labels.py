@@ -52,7 +52,7 @@ def encode_labels(
         >>> labels.tolist(), names
         ([1, 0, 1], ('ant', 'cat'))
     """
-    array = _plain(_flat(np.asarray(values), name), name)
+    array = _plain(one_each(np.asarray(values), name), name)
     if class_names is None:
         return _numbered(array)
     names = _distinct(class_names, name)
@@ -62,9 +62,18 @@ def encode_labels(
     return _looked_up(array, names, name), names
 
 
-def _flat(array: np.ndarray, name: str) -> np.ndarray:
-    if array.ndim == 2 and array.shape[1] == 1:  # as keras' CIFAR-10 has them
-        return array[:, 0]
+def one_each(array: np.ndarray, name: str) -> np.ndarray:
+    """Give the labels as a list, one an image, also where axes of length 1 are left over.
+
+    Raises:
+        DataError: there are more to an image than one, as in one-hot rows, or it is no list.
+
+    Example:
+        >>> one_each(np.array([[3], [4]]), "as keras' CIFAR-10 has them").tolist()
+        [3, 4]
+    """
+    if array.ndim > 1 and set(array.shape[1:]) == {1}:
+        return array.reshape(-1)
     if array.ndim == 2 and array.shape[1] > 1:
         raise DataError(
             f"{name}: the labels have the shape {list(array.shape)}, but each image needs one "

@@ -9,7 +9,7 @@ import numpy as np
 
 from loupe.arrays import Images
 from loupe.data.dataset import SPLITS, TRAIN, Dataset, Groups, Rows, Split
-from loupe.data.labels import encode_labels
+from loupe.data.labels import encode_labels, one_each
 from loupe.data.pixels import as_images
 from loupe.data.split_names import SPLIT_OF_NAME
 from loupe.errors import DataError, did_you_mean
@@ -151,7 +151,7 @@ def _one_kind(name: str, parts: Mapping[Split, Part]) -> np.ndarray:
             f"{name}: labels are text in one split and numbers in another ({listed}). Write them "
             "the same way in all splits."
         )
-    return np.concatenate([part.labels for part in parts.values()])
+    return np.concatenate([one_each(part.labels, name) for part in parts.values()])
 
 
 def _label_kind(labels: np.ndarray) -> str:

@@ -13,7 +13,8 @@ _BLOCK = 4096  # images scaled at a time: keeps the copies in floating point sma
 def as_images(values: np.ndarray, name: str) -> tuple[Images, tuple[str, ...]]:
     """Bring images from memory to uint8 `[n h w c]`, with notes on what had to be changed.
 
-    Takes `[n h w]`, `[n h w c]`, `[n c h w]` and rows of pixels `[n p]` of square images; whole
+    Takes `[n h w]`, `[n h w c]`, `[n c h w]` and rows of pixels `[n p]` of square images, also
+    with axes of length 1 left over; whole
     numbers 0..255 (kept) or 0..65535 (scaled), fractions 0..1 (scaled) or 0..255 (rounded).
 
     Raises:
@@ -46,6 +47,8 @@ def square_shape(pixels: int) -> tuple[int, int, int] | None:
 
 
 def _shaped(values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    if values.ndim > 4 and 1 in values.shape[1:]:
+        return _without_left_over_axes(values, name)
     shape = values.shape
     if values.ndim == 4 and shape[3] in (1, 3):
         return values, ""
@@ -60,6 +63,17 @@ def _shaped(values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
         f"{name}: the images have the shape {list(shape)}; expected [n h w], or [n h w c] with 1 "
         f"(grey) or 3 (colour) channels, or rows of square images.{_shape_advice(shape)}"
     )
+
+
+def _without_left_over_axes(values: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    """Drop axes of length 1, the last first, until four axes are left."""
+    fewer = values
+    while fewer.ndim > 4 and 1 in fewer.shape[1:]:
+        last = max(axis for axis in range(1, fewer.ndim) if fewer.shape[axis] == 1)
+        fewer = fewer.squeeze(last)
+    shaped, note = _shaped(fewer, name)
+    dropped = f"The shape {list(values.shape)} was taken as {list(fewer.shape)}."
+    return shaped, f"{dropped} {note}".rstrip()
 
 
 def _shape_advice(shape: tuple[int, ...]) -> str:
