@@ -132,3 +132,31 @@ def test_skipping_bad_rows_never_takes_a_whole_class_away(tmp_path, rows, image)
     path = write(tmp_path / "lost.parquet", [*images, bad, bad], [*labels, 7, 7])
     with pytest.raises(DataError, match="every image of '7' is bad .2 in all"):
         read(path, bad_files="skip")
+
+
+def write_with_splits(path, rows, splits):
+    images, labels = rows
+    parquet.write_table(arrow.table({"image": images, "label": labels, "split": splits}), path)
+    return path
+
+
+def test_a_column_of_splits_is_used(tmp_path, rows, letters):
+    splits = ["train"] * 18 + ["val"] * 6 + ["TEST"] * 6
+    dataset = read(write_with_splits(tmp_path / "a.parquet", rows, splits))
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (18, 6, 6)
+    assert np.array_equal(dataset.test.images[..., 0], letters[0][24:])
+
+
+def test_a_split_that_is_none_is_a_bad_row(tmp_path, rows):
+    path = write_with_splits(tmp_path / "a.parquet", rows, [*["train"] * 29, "tset"])
+    with pytest.raises(
+        BadFilesError, match="a.parquet:29: 'tset' is no split. Did you mean 'test'"
+    ):
+        read(path)
+
+
+def test_a_file_and_a_column_that_name_two_splits_are_refused(tmp_path, rows):
+    write_with_splits(tmp_path / "train.parquet", rows, ["train"] * 30)
+    write_with_splits(tmp_path / "test.parquet", rows, ["train"] * 30)
+    with pytest.raises(BadFilesError, match="its split is 'train', but its file is named as one"):
+        read(tmp_path)

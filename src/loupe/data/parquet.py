@@ -11,14 +11,14 @@ import numpy as np
 
 from loupe.data.cache import identify_files, recall
 from loupe.data.compressed import refuse_bomb
-from loupe.data.csv_text import LABEL_NAMES, PATH_NAMES
+from loupe.data.csv_text import LABEL_NAMES, PATH_NAMES, SPLIT_NAMES
 from loupe.data.dataset import Dataset, Split
 from loupe.data.decoded import Decoded, decode_all, digest_all, read_file
 from loupe.data.integrity import require_kept
 from loupe.data.memory import dataset_from_arrays
 from loupe.data.options import ReadOptions, stop_or_skip
-from loupe.data.split_names import files_by_split
-from loupe.errors import DataError, Fault, require
+from loupe.data.split_names import SPLIT_OF_NAME, files_by_split
+from loupe.errors import DataError, Fault, did_you_mean, require
 
 _MAGIC = b"PAR1"
 _PREFERRED_IMAGES = ("image", "img", "picture")
@@ -28,10 +28,11 @@ _WHOLE: Split = "train"  # a file on its own brings no splits
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of images and labels, and the class names where the file's schema lists them."""
+    """Which column holds what, and the class names where the file's schema lists them."""
 
     image: str
     label: str
+    split: str | None
     class_names: tuple[str, ...] | None
 
 
@@ -62,7 +63,8 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
     """Read images and labels from a Parquet file, or from a folder of `train-*`, `test-*` files.
 
     An image is a struct of `bytes` and `path` as Hugging Face writes it, plain bytes, or the path
-    of a file relative to the Parquet file. Class names are taken from Hugging Face's schema.
+    of a file relative to the Parquet file. Class names are taken from Hugging Face's schema. A
+    column `split` says of each row which split it is in.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -165,7 +167,7 @@ def _columns(paths: Sequence[Path], tables: Sequence[Any]) -> Columns:
             f"{paths[0].parent}: the files differ in their class names, so a number means one "
             "class here and another there. Give files of one data set only."
         )
-    return Columns(image, label, next(iter(listed), None))
+    return Columns(image, label, _split_column(schema), next(iter(listed), None))
 
 
 def _image_column(schema: Any) -> str | None:
@@ -180,6 +182,10 @@ def _image_column(schema: Any) -> str | None:
         and (types.is_string(field.type) or types.is_large_string(field.type))
     ]
     return next(iter(preferred + found + texts), None)
+
+
+def _split_column(schema: Any) -> str | None:
+    return next((name for name in schema.names if name.lower() in SPLIT_NAMES), None)
 
 
 def _holds_bytes(kind: Any, types: Any) -> bool:
@@ -203,12 +209,33 @@ def _rows(
 ) -> Iterator[tuple[Any, Row | Fault]]:
     """Give each row's label, whatever it is, and the row, or what is wrong with it."""
     number = 0
+    wanted = [columns.image, columns.label, *([columns.split] if columns.split else [])]
     with _damage_named(path):
-        for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=[columns.image, columns.label]):
-            images, labels = batch.column(columns.image), batch.column(columns.label)
-            for image, label in zip(images.to_pylist(), labels.to_pylist(), strict=True):
-                yield label, _row(f"{path.name}:{number}", path.parent, image, label, split)
+        for batch in table.iter_batches(_ROWS_AT_A_TIME, columns=wanted):
+            for values in zip(*(batch.column(name).to_pylist() for name in wanted), strict=True):
+                source, (image, label) = f"{path.name}:{number}", values[:2]
+                own = _own_split(source, values[2], split) if columns.split else split
+                if isinstance(own, Fault):
+                    yield label, own
+                else:
+                    yield label, _row(source, path.parent, image, label, own)
                 number += 1
+
+
+def _own_split(source: str, value: Any, of_file: Split) -> Split | Fault:
+    """Take a row's split from its column; a file named as another split than training is that."""
+    word = str(value).strip().lower()
+    split = SPLIT_OF_NAME.get(word)
+    if split is None:
+        hint = did_you_mean(word, SPLIT_OF_NAME)
+        return Fault(source, f"'{value}' is no split.{hint}", "Write train, validation or test.")
+    if of_file not in (_WHOLE, split):
+        return Fault(
+            source,
+            f"its split is '{value}', but its file is named as one of {of_file} images.",
+            "Leave out the column, or name the file anew.",
+        )
+    return split
 
 
 def _row(source: str, folder: Path, image: Any, label: Any, split: Split) -> Row | Fault:
