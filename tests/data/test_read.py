@@ -141,11 +141,14 @@ def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch, letters):
     assert len(read(f"~{os.sep}a.npz")) == 30
 
 
-def test_arrays_are_fitted_to_a_smaller_size_when_asked(letters):
+def test_arrays_are_fitted_to_another_size_when_asked(letters):
     dataset = read(letters, size=4)
     assert dataset.image_shape == (4, 4, 1)
     assert "fitted to 4x4" in dataset.notes[0]
-    assert read(letters, size=28).image_shape == (6, 6, 1)
+    assert read(letters, size=6).notes == read(letters).notes
+    larger = read(letters, size=28)
+    assert larger.image_shape == (28, 28, 1)
+    assert "6x6 pixels were fitted to 28x28" in larger.notes[0]
 
 
 def test_splits_may_be_given_by_name_or_code(letters):

@@ -23,7 +23,7 @@ Size = Annotated[
     typer.Option(
         min=2,
         max=1024,
-        help="Fit image files to this height and width. [default: their median, at most 64]",
+        help="Fit images to this height and width. [default: files to their median, at most 64]",
     ),
 ]
 BadFiles = Annotated[

@@ -74,8 +74,9 @@ def read(
     Args:
         what: a public set ("mnist"), "openml:NAME", a path, `(images, labels)`, keras'
             `((x_train, y_train), (x_test, y_test))`, or a `dict` of arrays named as in NPZ.
-        size: height and width to fit larger or differing images to, in pixels; by default image
-            files are fitted to their median size, at most 64, and arrays stay as they are.
+        size: height and width to fit all images to, in pixels: shrunk or enlarged, never
+            stretched. By default image files are fitted to their median size, at most 64, and
+            arrays stay as they are.
         bad_files: "stop" names every bad file or row and reads nothing, "skip" leaves them out.
         seal: False leaves the data without a test split where it brings none.
         fixes: a fixes file (`loupe examine` proposes one), applied to training and validation
@@ -205,11 +206,13 @@ def _with_generated(
 
 
 def _fitted(dataset: Dataset, size: int | None) -> Dataset:
-    """Fit images that are larger than what was asked for; image files have been fitted before."""
-    height, width, _ = dataset.image_shape
-    if size is None or max(height, width) <= size:
+    """Fit images to the size that was asked for; image files have been fitted before."""
+    height, width, channels = dataset.image_shape
+    if size is None or (height, width) == (size, size):
         return dataset
-    images = np.stack([fit(image, size, size) for image in dataset.images])
+    images = np.empty((len(dataset), size, size, channels), np.uint8)
+    for position, image in enumerate(dataset.images):
+        images[position] = fit(image, size, size)
     note = f"Images of {height}x{width} pixels were fitted to {size}x{size}."
     return replace(dataset, images=images, notes=(*dataset.notes, note))
 

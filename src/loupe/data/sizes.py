@@ -17,8 +17,8 @@ Resized = UInt8[np.ndarray, "rows columns c"]  # of another size than the image 
 def target_shape(shapes: Shapes, size: int | None = None) -> tuple[int, int]:
     """Choose the height and width that all images are brought to.
 
-    Images of one size that is small enough keep it. Otherwise `size` makes a square, and without
-    it the median height and width decide, scaled down to `LARGEST` on the longer side.
+    `size` makes a square. Without it the median height and width decide, scaled down to `LARGEST`
+    on the longer side: images of one size that is small enough keep it.
 
     Args:
         shapes: height and width of each image, `[n 2]`.
@@ -26,14 +26,13 @@ def target_shape(shapes: Shapes, size: int | None = None) -> tuple[int, int]:
 
     Example:
         >>> target_shape(np.array([[28, 20], [28, 20]]), 32)
-        (28, 20)
+        (32, 32)
         >>> target_shape(np.array([[300, 400], [30, 40], [150, 200]]))
         (48, 64)
     """
-    height, width = (max(1, round(side)) for side in np.median(shapes, axis=0).tolist())
-    is_one_size = bool((shapes == shapes[0]).all())
     if size is not None:
-        return (height, width) if is_one_size and max(height, width) <= size else (size, size)
+        return size, size
+    height, width = (max(1, round(side)) for side in np.median(shapes, axis=0).tolist())
     return _scaled(height, width, min(1.0, LARGEST / max(height, width)))
 
 
