@@ -48,10 +48,11 @@ def test_what_hugging_face_writes_comes_back_with_its_class_names(tmp_path, rows
     assert np.array_equal(read(path).images, dataset.images)  # now from the cache
 
 
-@pytest.mark.parametrize("inside", ["", "data"])
+@pytest.mark.parametrize("inside", ["", "data", "mnist"])
 def test_a_folder_of_shards_brings_the_splits(tmp_path, rows, inside):
     images, labels = rows
     folder = tmp_path / inside
+    (tmp_path / ".git").mkdir()
     folder.mkdir(exist_ok=True)
     write(folder / "train-00000-of-00002.parquet", images[:12], labels[:12], names=["a", "b", "c"])
     write(folder / "train-00001-of-00002.parquet", images[12:24], labels[12:24])

@@ -159,3 +159,13 @@ def test_a_header_that_comes_again_is_skipped_and_no_class(tmp_path, letters):
     dataset = read(path, bad_files="skip")
     assert len(dataset) == 60
     assert len(dataset.skipped) == 1
+
+
+def test_folders_of_images_beside_a_table_are_not_passed_over_in_silence(tmp_path, letters):
+    write_pixel_csv(tmp_path / "train.csv", *letters)
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert "Only tables" not in " ".join(read(tmp_path).notes)
+    (tmp_path / "cat" / "1.png").write_bytes(b"")
+    said = "Only tables were read, and not the folders beside them: 'cat'."
+    assert said in " ".join(read(tmp_path).notes)

@@ -8,6 +8,7 @@ from image_traps import GOOD_FILES, ZIPS, archived, inside, write_classes
 
 from loupe.data.folder import read_folder
 from loupe.data.options import ReadOptions
+from loupe.data.read import read
 from loupe.data.zipped import holds_zipped_images, read_zip
 from loupe.errors import DataError
 
@@ -83,3 +84,11 @@ def test_archives_are_recognised_by_images_in_them(tmp_path):
     np.savez(tmp_path / "arrays.npz", images=np.zeros(3))
     assert holds_zipped_images(tmp_path / "pets.zip")
     assert not any(holds_zipped_images(tmp_path / name) for name in ("text", "arrays.npz", "none"))
+
+
+def test_images_in_an_archive_are_known_by_content_where_their_names_do_not_tell(tmp_path):
+    write_classes(tmp_path / "pets", "cat", "dog", count=5)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for file in sorted((tmp_path / "pets").rglob("*.png")):
+            archive.write(file, f"{file.parent.name}/{file.stem}")
+    assert len(read(tmp_path / "pets.zip")) == 10

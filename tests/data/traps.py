@@ -197,6 +197,7 @@ WEB_PAGE = b"<html>503 Service Unavailable</html>"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 TEST_PARQUET = "test-00000-of-00001.parquet"
+UNLABELLED = "\n".join(line.partition(",")[2] for line in ROWS.splitlines())
 OBJECTS = np.array([np.zeros((4, 4)), np.zeros((5, 5))], dtype=object)
 NO_BYTES = np.array([], dtype="S1")
 GOOD_NPZ = npz(images=IMAGES, labels=LABELS)
@@ -347,6 +348,10 @@ CSV_FOLDER_TRAPS = {
     "csv folder with UTF-16": Trap(
         csv_folder_with("test.csv", ROWS.encode("utf-16")), "it is UTF-16 text"
     ),
+    "csv folder with a test file without labels": Trap(
+        csv_folder_with("test.csv", UNLABELLED.encode()),
+        "no labels, .* Give .*train.csv alone",
+    ),
     "csv folder with a header only": Trap(
         csv_folder_with("test.csv", ROWS.split("\n")[0].encode()), "test.csv: it is no CSV of a"
     ),
@@ -399,6 +404,9 @@ OTHER_TRAPS = {
     "a pickle": Trap(single("a.pkl", b"\x80\x04K\x01."), "never opens"),
     "a packed text": Trap(single("a.csv.gz", gzip.compress(b"label,pixel0\n")), "Unpack it first"),
     "an error page": Trap(single("train-images.gz", b"<html>403</html>"), "a web page"),
+    "a folder around one file": Trap(
+        lambda folder: GOOD_NPZ(folder).parent, "Did you mean the file in it, .*bad.npz"
+    ),
     "an empty file": Trap(single("a.npz", b""), "0 bytes"),
 }
 

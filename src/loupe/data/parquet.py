@@ -106,11 +106,10 @@ def read_parquet(path: Path, options: ReadOptions) -> Dataset:
 
 
 def _files(folder: Path) -> dict[Split, list[Path]]:
-    """Find the files in a folder or, as a repository of Hugging Face has them, in its `data`."""
-    for place in (folder, folder / "data"):
-        if place.is_dir() and (found := _files_in(place)):
-            return found
-    return {}
+    """Find the files in a folder or, as Hugging Face's repositories have them, one deeper."""
+    folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
+    deeper = folders if len(folders) == 1 else [path for path in folders if path.name == "data"]
+    return next((found for place in (folder, *deeper) if (found := _files_in(place))), {})
 
 
 def _files_in(folder: Path) -> dict[Split, list[Path]]:

@@ -1,7 +1,7 @@
 """CSV of pixels: one image a row, as Kaggle writes MNIST: `label,pixel0,pixel1,...`."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> Dataset:
     """
     name = path.resolve().name if path.is_dir() else path.stem
     files = _files(path) if path.is_dir() else {_WHOLE: [path]}
+    _require_labelled(files)
     tables = {split: [_read_table(file) for file in some] for split, some in files.items()}
     every = [table for some in tables.values() for table in some]
     faults = [fault for table in every for fault in table.faults]
@@ -96,6 +97,24 @@ def _files(folder: Path) -> dict[Split, list[Path]]:
     return files_by_split(
         folder, is_pixel_csv, (".csv", ".tsv"), "CSV of a label and pixels in each row"
     )
+
+
+def _require_labelled(files: Mapping[Split, Sequence[Path]]) -> None:
+    """Refuse files that have one column less than training's, as Kaggle's test files have."""
+    training = {width for path in files.get("train", ()) if (width := _width(path))}
+    for split, some in files.items():
+        for path in some if split != "train" else ():
+            if _width(path) + 1 in training:
+                raise DataError(
+                    f"{path} has one column less than {files['train'][0].name}: it seems to have "
+                    f"no labels, and nothing can be measured on it. Give {files['train'][0]} "
+                    "alone; a fifth of it is sealed as the test split."
+                )
+
+
+def _width(path: Path) -> int:
+    head = csv_head(path)
+    return 0 if head is None else head.width
 
 
 def _part(tables: Sequence[Table]) -> Part:

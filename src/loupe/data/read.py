@@ -54,6 +54,8 @@ READERS: dict[str, Format] = {
     "generated": Format("a folder that loupe generate wrote", holds_generated, read_generated),
     "folder": Format("class folders, <class>/<image>", holds_class_folders, read_folder),
 }
+TABLES = (READERS["idx"], READERS["pixel-csv"])  # read from a folder whatever else lies there
+_MOST_TRIED = 100  # files of a folder
 
 
 def read(
@@ -254,7 +256,8 @@ def _read_path(path: Path, options: ReadOptions) -> Dataset:
         raise DataError(_not_found(path))
     for known in READERS.values():
         if known.recognise(path):
-            return known.read(path, options)
+            dataset = known.read(path, options)
+            return _with_note_on_folders(dataset, path) if known in TABLES else dataset
     raise DataError(f"{path} is {_unknown(path)}")
 
 
@@ -262,9 +265,34 @@ def _unknown(path: Path) -> str:
     """Say what a path is that no reader recognises, and what to give instead."""
     expected = "; ".join(known.description for known in READERS.values())
     if path.is_dir():
-        return f"a folder without images or tables of them. Expected one of: {expected}."
+        hint = _file_meant(path)
+        return f"a folder without images or tables of them.{hint} Expected one of: {expected}."
     told = told_by_content(path)
     return told or f"of no known format. Expected one of: {expected}. Text must be UTF-8."
+
+
+def _file_meant(folder: Path) -> str:
+    """Name the file in a folder that could be read in its place."""
+    for file in sorted(folder.iterdir())[:_MOST_TRIED]:
+        if file.is_file() and any(known.recognise(file) for known in READERS.values()):
+            return f" Did you mean the file in it, {file}?"
+    return ""
+
+
+def _with_note_on_folders(dataset: Dataset, folder: Path) -> Dataset:
+    """Say so where class folders lie beside the tables that were read."""
+    if not folder.is_dir():
+        return dataset
+    beside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
+    beside = [path for path in beside[:_MOST_TRIED] if holds_class_folders(path)]
+    if not beside:
+        return dataset
+    note = (
+        f"Only tables were read, and not the folders beside them: '{beside[0].name}'"
+        f"{f' and {len(beside) - 1} more' if len(beside) > 1 else ''}. To read the folders, move "
+        "the tables elsewhere."
+    )
+    return replace(dataset, notes=(*dataset.notes, note))
 
 
 def _not_found(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from loupe.data.cache import Identity, outline, recall
 from loupe.data.compressed import refuse_bomb
 from loupe.data.dataset import Dataset
-from loupe.data.decode import Unreadable
+from loupe.data.decode import Unreadable, decode_picture
 from loupe.data.decoded import LARGEST_FILE_BYTES, decode_all, digest_all, too_large
 from loupe.data.folder import assemble
 from loupe.data.layout import Tree, arrange, is_named_as_image
@@ -22,6 +22,7 @@ from loupe.errors import DataError, Fault
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ENCRYPTED, _UTF8 = 1 << 0, 1 << 11  # bits of a member's flags (APPNOTE.TXT 4.4.4)
+_TRIED, _LARGEST_TRIED = 20, 1 << 24  # files opened to see whether any is an image, and their bytes
 _ANEW = "Make the archive anew, or give its folder instead."
 
 
@@ -35,14 +36,26 @@ class _Members:
 
 
 def holds_zipped_images(path: Path) -> bool:
-    """Say whether a path is a ZIP archive with files in it that are named as images."""
+    """Say whether a path is a ZIP archive with images in it, by their names or their content."""
     if not path.is_file() or not zipfile.is_zipfile(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(is_named_as_image(name) for name in archive.namelist())
+            infos = archive.infolist()
+            if any(is_named_as_image(info.filename) for info in infos):
+                return True
+            small = [info for info in infos if 0 < info.file_size <= _LARGEST_TRIED]
+            return any(_is_image(archive, info) for info in small[:_TRIED])
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         return False
+
+
+def _is_image(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    try:
+        decode_picture(_read_member(archive, info), info.filename)
+    except Unreadable:
+        return False
+    return True
 
 
 def read_zip(path: Path, options: ReadOptions) -> Dataset:
