@@ -87,3 +87,10 @@ def test_whole_numbers_too_large_for_any_type_are_names():
     labels, names = encode_labels([10**30, 7, 10**30], "giants")
     assert names == ("7", str(10**30))
     assert labels.tolist() == [1, 0, 1]
+
+
+def test_whole_numbers_written_as_fractions_are_the_same_class():
+    labels, names = encode_labels(["1", "1.0", "10", "2.0"], "pandas")
+    assert names == ("1", "2", "10")
+    assert labels.tolist() == [0, 0, 2, 1]
+    assert encode_labels(["1.0", "1.5", "1"], "versions")[1] == ("1", "1.0", "1.5")

@@ -338,6 +338,9 @@ PIXEL_CSV_TRAPS = {
     ),
     "a row with an open quotation mark": Trap(csv_text(ROWS + '"0' + ",9" * 16), "it has 2 cells"),
     "a row without a label": Trap(csv_text(ROWS + ",9" * 16), "no label that can be read"),
+    "lines that end with CR alone": Trap(
+        csv_text(ROWS.replace("\n", "\r") * 2), "end with CR alone"
+    ),
     "a header and no rows": Trap(csv_text(ROWS.split("\n")[0]), "of no known format"),
     "text that is not UTF-8": Trap(single("bad.csv", ROWS.encode("utf-16")), "must be UTF-8"),
 }
@@ -366,6 +369,7 @@ CSV_FOLDER_TRAPS = {
 PATH_CSV_TRAPS = {
     "paths that climb out": Trap(csv_text("path,label\n../a.png,x\n"), "leads out of the folder"),
     "paths of missing files": Trap(csv_text("path,label\na.png,x\n"), "there is no file 'a.png'"),
+    "paths of folders": Trap(csv_text("path,label\n.,x\n"), "is a folder, .* Name the image files"),
     "paths of text": Trap(csv_text("path,label\nbad.csv,x\n"), "it is text, not an image"),
     "paths without labels": Trap(csv_text("path,label\nbad.csv,\n"), "bad.csv:2: it has no label"),
     "paths without a label column": Trap(csv_text("path,a,b\nx,y,z\n"), "one called 'label'"),

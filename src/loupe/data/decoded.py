@@ -57,12 +57,16 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     """Read one image file whole.
 
     Raises:
-        Unreadable: it cannot be opened, is no regular file, or is too large.
+        Unreadable: it cannot be opened, is a folder or a pipe, or is too large.
     """
     try:
         status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            advice = "Name the image files in it, each on its own."
+            raise Unreadable("it is a folder, not an image file.", advice, str(path))
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("it is no regular file.", "Delete it.", str(path))
+            advice = "Give an image file in its place."
+            raise Unreadable("it is no regular file, but a pipe or a device.", advice, str(path))
         if status.st_size > LARGEST_FILE_BYTES:
             raise too_large(status.st_size, str(path))
         with open(path, "rb", buffering=0) as file:
@@ -70,7 +74,9 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unreadable(
-            f"it cannot be opened ({reason}).", "Check its permissions, or delete it.", str(path)
+            f"it cannot be opened ({reason}).",
+            "Check its permissions, or move it out of the data.",
+            str(path),
         ) from error
 
 
@@ -83,7 +89,7 @@ def too_large(size_bytes: int, source: str) -> Unreadable:
     """Name a file that is too large to be one small image."""
     return Unreadable(
         f"it is too large ({size_bytes >> 20:,} MiB; at most {LARGEST_FILE_BYTES >> 20}).",
-        "Make it smaller, or delete it.",
+        "Make it smaller, or move it out of the data.",
         source,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from loupe.data.dataset import SPLITS, Dataset
-from loupe.data.labels import natural_order
+from loupe.data.labels import as_whole_numbers, natural_order
 from loupe.errors import BadFilesError, DataError, Fault
 
 
@@ -51,8 +51,10 @@ def require_kept(
         loupe.errors.BadFilesError: letters: every image of 'c' is bad (2 in all): without them \
 the class would be gone. Mend some of them, or take them out of the data yourself.
     """
-    counts = Counter(map(str, left_out))
-    lost = natural_order(counts.keys() - set(map(str, kept)))
+    there, bad = list(dict.fromkeys(map(str, kept))), list(map(str, left_out))
+    named = as_whole_numbers([*there, *bad])
+    counts = Counter(named[len(there) :])
+    lost = natural_order(counts.keys() - {*named[: len(there)]})
     if lost:
         total = sum(counts[label] for label in lost)
         which = "the class" if len(lost) == 1 else "these classes"

@@ -10,6 +10,7 @@ from loupe.arrays import Labels
 from loupe.errors import DataError, did_you_mean
 
 _LARGEST = 2.0**53  # up to here every whole number has a floating-point number of its own
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+(\.0*)?")
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -153,10 +154,23 @@ def _numbered(array: np.ndarray) -> tuple[Labels, tuple[str, ...]]:
     found, positions = np.unique(array, return_inverse=True)
     if array.dtype.kind in "iu":
         return positions.astype(np.int64), tuple(map(str, found))
-    ordered = natural_order(found.tolist())
+    names = as_whole_numbers(found.tolist())
+    ordered = natural_order(set(names))
     place = {label: position for position, label in enumerate(ordered)}
-    order = np.array([place[label] for label in found.tolist()], np.int64)
+    order = np.array([place[label] for label in names], np.int64)
     return order[positions], tuple(ordered)
+
+
+def as_whole_numbers(labels: Sequence[str]) -> list[str]:
+    """Write labels without `.0` where all are whole numbers: 1 and 1.0 are one class, not two.
+
+    Example:
+        >>> as_whole_numbers(["1", "1.0", "2.00"]), as_whole_numbers(["1.0", "1.5"])
+        (['1', '1', '2'], ['1.0', '1.5'])
+    """
+    if not all(map(_WHOLE_NUMBER.fullmatch, labels)):
+        return list(labels)
+    return [label.partition(".")[0] for label in labels]
 
 
 def _distinct(class_names: Sequence[str], name: str) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ def _read_table(path: Path) -> Table:
     head = csv_head(path)
     if head is None:
         raise DataError(f"{path} is no CSV; expected UTF-8 text with a label and pixels per row.")
+    _refuse_old_line_ends(path)
     columns = _columns(path, head)
     table = _rows(path, columns)
     if head.header is None and columns.label == 0 and len(set(table.labels)) == 1:
@@ -141,6 +142,16 @@ def _read_table(path: Path) -> Table:
         place = "first" if columns.label == 0 else "last"
         return replace(table, note=f"No header: the {place} column was taken as the label.")
     return table
+
+
+def _refuse_old_line_ends(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(_BLOCK_BYTES)
+    if b"\r" in start and b"\n" not in start:
+        raise DataError(
+            f"{path} has lines that end with CR alone, as on Macs before 2001; expected LF or CR "
+            "LF. Save it anew with such line ends."
+        )
 
 
 def _rows(path: Path, columns: Columns) -> Table:
