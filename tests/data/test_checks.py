@@ -60,6 +60,10 @@ def plant_blank_images(dataset):
     return with_images(dataset, [5, 130], np.uint8(77)), [5, 130]
 
 
+def plant_pixel_range(dataset):
+    return replace(dataset, images=dataset.images // 16), []
+
+
 def plant_class_imbalance(dataset):
     training = dataset.split == TRAIN
     return keep(dataset, ~training | (dataset.labels != 1) | (np.arange(180) < 39)), []
@@ -190,6 +194,14 @@ def test_a_message_names_three_and_counts_the_others():
     [finding] = CHECKS["blank_images"](dataset)
     assert "10 images are blank" in finding.message
     assert finding.message.endswith("bars:0; bars:1; bars:2 and 7 more.")
+
+
+@pytest.mark.parametrize("high", [1, 16, 100])
+def test_pixels_that_were_never_scaled_are_found(high):
+    images = np.random.default_rng(0).integers(0, high + 1, (180, 8, 8, 1), np.uint8)
+    [finding] = CHECKS["pixel_range"](replace(clean(), images=images))
+    assert f"only 0..{high} of 255" in finding.message
+    assert f"255 / {high}" in finding.suggestion
 
 
 def test_a_class_without_training_images_is_an_error():

@@ -22,6 +22,7 @@ _UNEVEN, _VERY_UNEVEN = 3, 10  # largest class by smallest; MNIST 1.24
 _FEW_IMAGES = 20  # of a class in training
 _SHARES_DIFFER = 0.1  # total variation between two splits' class shares; MNIST 0.008
 _BRIGHTNESS_DIFFERS = 0.5  # standard deviations (Cohen's d, "medium"); MNIST 0.05
+_BRIGHT = 128  # some pixel of a data set is this bright; MNIST 255
 _OPPOSITE = -0.3  # correlation of two splits' mean images; MNIST 0.999
 
 
@@ -255,12 +256,26 @@ def appearance(dataset: Dataset) -> list[Finding]:
     return findings
 
 
+def pixel_range(dataset: Dataset) -> list[Finding]:
+    """Pixels that leave the upper half of their range empty, as 0/1 and 0..16 stored in bytes."""
+    high = int(dataset.images.max(initial=0))
+    if not 0 < high < _BRIGHT:
+        return []
+    message = f"Pixels use only {dataset.images.min()}..{high} of 255: no image has a brighter one."
+    advice = (
+        f"If {high} is meant to be white, multiply the pixels by 255 / {high} before saving them: "
+        "the model would take photos, which do reach 255, for something else."
+    )
+    return [_finding("pixel_range", "warning", message, advice)]
+
+
 CHECKS: dict[str, Callable[[Dataset], list[Finding]]] = {
     "unreadable": unreadable,
     "duplicates": duplicates,
     "leaks": leaks,
     "conflicting_labels": conflicting_labels,
     "blank_images": blank_images,
+    "pixel_range": pixel_range,
     "class_imbalance": class_imbalance,
     "tiny_classes": tiny_classes,
     "class_shares": class_shares,
