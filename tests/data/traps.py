@@ -192,6 +192,14 @@ def parquet_folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def parquet_pointers(folder: Path) -> Path:
+    path = folder / "clone"
+    (path / "data").mkdir(parents=True)
+    for split in ("train", "test"):
+        (path / "data" / f"{split}-00000-of-00001.parquet").write_bytes(LFS_POINTER)
+    return path
+
+
 ROWS = "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n" + "1" + ",9" * 16 + "\n"
 WEB_PAGE = b"<html>503 Service Unavailable</html>"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -396,6 +404,9 @@ PARQUET_FOLDER_TRAPS = {
     ),
     "parquet folder with a pointer for a test file": Trap(
         parquet_folder_with(TEST_PARQUET, LFS_POINTER), "test-00000.* git lfs pull"
+    ),
+    "parquet folder with nothing but pointers": Trap(
+        parquet_pointers, "2 files cannot be read.*test-00000.* git lfs pull"
     ),
     "parquet folder with a pointer for a training file": Trap(
         parquet_folder_with("train-00001-of-00002.parquet", LFS_POINTER), "train-00001.* git lfs"

@@ -17,7 +17,8 @@ from loupe.data.decoded import Decoded, decode_all, digest_all, read_file
 from loupe.data.integrity import require_kept
 from loupe.data.memory import dataset_from_arrays
 from loupe.data.options import ReadOptions, stop_or_skip
-from loupe.data.split_names import SPLIT_OF_NAME, files_by_split
+from loupe.data.split_names import SPLIT_OF_NAME, files_by_split, split_of_file
+from loupe.data.unknown import refuse_strangers
 from loupe.errors import DataError, Fault, did_you_mean, require
 
 _MAGIC = b"PAR1"
@@ -109,7 +110,12 @@ def _files(folder: Path) -> dict[Split, list[Path]]:
     """Find the files in a folder or, as Hugging Face's repositories have them, one deeper."""
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
     deeper = folders if len(folders) == 1 else [path for path in folders if path.name == "data"]
-    return next((found for place in (folder, *deeper) if (found := _files_in(place))), {})
+    places = (folder, *deeper)
+    found = next((found for place in places if (found := _files_in(place))), {})
+    if not found:
+        named = [path for place in places for path in sorted(place.glob("*.parquet"))]
+        refuse_strangers(folder, [path for path in named if split_of_file(path.name)], "Parquet")
+    return found
 
 
 def _files_in(folder: Path) -> dict[Split, list[Path]]:
