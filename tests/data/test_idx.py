@@ -110,7 +110,12 @@ def test_a_folder_of_other_things_holds_no_idx(tmp_path):
 
 def test_what_lies_beside_idx_files_under_names_like_theirs_is_left_alone(tmp_path, letters):
     folder = write_idx_folder(tmp_path / "beside", letters[0], np.arange(30) % 3, test=6)
-    for name in ("train-images-idx3-ubyte.gz.sha256", "labels.txt", "._t10k-images-idx3-ubyte.gz"):
+    for name in (
+        "train-images-idx3-ubyte.gz.sha256",
+        "train-images-idx3-ubyte.gz.zip",
+        "labels.txt",
+        "._t10k-images-idx3-ubyte.gz",
+    ):
         (folder / name).write_text("no")
     assert len(read(folder)) == 30
 

@@ -6,7 +6,7 @@ values, big-endian (described with MNIST: LeCun, Cortes and Burges, 1998).
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ _LONGEST_HEADER = 4 + 4 * 255
 _OTHER_SUFFIXES = {
     *IMAGE_SUFFIXES, ".csv", ".tsv", ".txt", ".md", ".json", ".py", ".md5", ".sha256", ".asc"
 }  # fmt: skip
+_WORDS = ("images", "labels")
 _WRITER_COLUMN = 2  # of QMNIST's label files, which have 8; column 0 is the class
 
 
@@ -123,7 +124,7 @@ def holds_idx(path: Path) -> bool:
     """Say whether a path is an IDX file, or a folder of IDX files."""
     if not path.is_dir():
         return is_idx(path)
-    return any(is_idx(file) for word in ("images", "labels") for file in _named(path, word))
+    return any(is_idx(file) for word in _WORDS for file in _named(path, word))
 
 
 def read_idx(path: Path, options: ReadOptions) -> Dataset:
@@ -166,9 +167,7 @@ def _part(images_path: Path, labels_path: Path) -> Part:
 
 
 def _parts_of_folder(folder: Path) -> Mapping[Split, Part]:
-    named = [path for word in ("images", "labels") for path in _named(folder, word)]
-    refuse_strangers(folder, [path for path in named if not is_idx(path)], "IDX")
-    images, labels = _by_split(folder, "images"), _by_split(folder, "labels")
+    images, labels = (_by_split(folder, paths, word) for word, paths in _sound(folder).items())
     for split, path in labels.items():
         if split not in images:
             raise DataError(
@@ -200,10 +199,29 @@ def _named(folder: Path, word: str) -> list[Path]:
     ]
 
 
-def _by_split(folder: Path, word: str) -> dict[Split | None, Path]:
-    """Find a folder's files whose names have this word, by the split that they name."""
+def _sound(folder: Path) -> dict[str, list[Path]]:
+    """Find the files that are IDX by name and content, by the word in their names.
+
+    Raises:
+        BadFilesError: some are by their names only, and no packed copies of others.
+    """
+    named = {word: _named(folder, word) for word in _WORDS}
+    sound = {word: list(filter(is_idx, paths)) for word, paths in named.items()}
+    known = {path.name for paths in sound.values() for path in paths}
+    strangers = [
+        path
+        for paths in named.values()
+        for path in paths
+        if path.name not in known and path.stem not in known
+    ]
+    refuse_strangers(folder, strangers, "IDX")
+    return sound
+
+
+def _by_split(folder: Path, paths: Sequence[Path], word: str) -> dict[Split | None, Path]:
+    """Tell files apart by the split that they name."""
     found: dict[Split | None, Path] = {}
-    for path in _named(folder, word):
+    for path in paths:
         split = split_of_file(path.name)
         known = found.setdefault(split, path)
         if known.name.removesuffix(".gz") != path.name.removesuffix(".gz"):
