@@ -113,6 +113,7 @@ def test_what_lies_beside_idx_files_under_names_like_theirs_is_left_alone(tmp_pa
     for name in (
         "train-images-idx3-ubyte.gz.sha256",
         "train-images-idx3-ubyte.gz.zip",
+        "xnist-images-idx3-ubyte.xz",
         "labels.txt",
         "._t10k-images-idx3-ubyte.gz",
     ):

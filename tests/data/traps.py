@@ -1,7 +1,9 @@
 """Bad input of every kind: each trap writes one and says which words its error must hold."""
 
+import bz2
 import gzip
 import io
+import lzma
 import struct
 import zipfile
 from collections.abc import Callable
@@ -166,6 +168,13 @@ def idx_folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def unnamed_idx_without_content(folder: Path) -> Path:
+    (folder / "idx").mkdir()
+    write_idx(folder / "idx" / "some-labels", LABELS.astype(np.uint8))
+    (folder / "idx" / "some-images").write_bytes(b"")
+    return folder / "idx"
+
+
 def csv_folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
     """Write a sound train.csv, and another file beside it."""
 
@@ -263,6 +272,9 @@ IDX_TRAPS = {
     ),
     "idx folder with empty test labels": Trap(
         idx_folder_with("t10k-labels-idx1-ubyte.gz", b""), "t10k-labels.* it is empty"
+    ),
+    "idx folder with empty images that name no split": Trap(
+        unnamed_idx_without_content, "some-images.* it is empty"
     ),
     "idx folder with empty training images": Trap(
         idx_folder_with("train-images-idx3-ubyte.gz", b""), "train-images.* it is empty"
@@ -418,6 +430,8 @@ OTHER_TRAPS = {
     "a picture": Trap(single("a.png", b"\x89PNG\r\n\x1a\n" + bytes(99)), "one picture"),
     "a pickle": Trap(single("a.pkl", b"\x80\x04K\x01."), "never opens"),
     "a packed text": Trap(single("a.csv.gz", gzip.compress(b"label,pixel0\n")), "Unpack it first"),
+    "a table packed with xz": Trap(single("a.csv.xz", lzma.compress(b"1,2")), "packed with xz"),
+    "a table packed with bzip2": Trap(single("a.bz2", bz2.compress(b"1,2")), "with bzip2"),
     "an error page": Trap(single("train-images.gz", b"<html>403</html>"), "a web page"),
     "a folder around one file": Trap(
         lambda folder: GOOD_NPZ(folder).parent, "Did you mean the file in it, .*bad.npz"

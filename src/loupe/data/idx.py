@@ -203,16 +203,18 @@ def _sound(folder: Path) -> dict[str, list[Path]]:
     """Find the files that are IDX by name and content, by the word in their names.
 
     Raises:
-        BadFilesError: some are by their names only, and no packed copies of others.
+        BadFilesError: some are by their names only, and no packed copies of others. Beside files
+            that name splits, those that name none are no part of the data.
     """
     named = {word: _named(folder, word) for word in _WORDS}
     sound = {word: list(filter(is_idx, paths)) for word, paths in named.items()}
     known = {path.name for paths in sound.values() for path in paths}
+    name_splits = known and all(map(split_of_file, known))
     strangers = [
         path
         for paths in named.values()
         for path in paths
-        if path.name not in known and path.stem not in known
+        if not {path.name, path.stem} & known and (split_of_file(path.name) or not name_splits)
     ]
     refuse_strangers(folder, strangers, "IDX")
     return sound

@@ -15,6 +15,8 @@ OTHER_FILES = {
     b"MATLAB": "a MATLAB file. Save its arrays as NPZ.",
     b"\x80": "a pickle, which Loupe never opens: it can run anybody's code. Save arrays as NPZ.",
     b"\x1f\x8b": "packed with gzip, and no IDX. Unpack it first.",
+    b"\xfd7zXZ": "packed with xz. Unpack it first.",
+    b"BZh": "packed with bzip2. Unpack it first.",
     b"PK": "a ZIP archive that is cut short, or has neither images nor arrays in it. Get it again, "
     "or unpack it and look.",
     b"<": "a web page. Its download failed: get it again.",
