@@ -55,3 +55,28 @@ def without_ground(cover: Cover) -> Cover:
         return cover
     strong = cover >= int(cover.max()) / 2
     return np.where(strong, cover, 0).astype(np.uint8) if 2 * strong.sum() < ink.sum() else cover
+
+
+def size_of(crop: Crop) -> int:
+    """The longer side of its box, in pixels."""
+    return max(crop.box[2:])
+
+
+def overlap_of(some: Sequence[Crop], others: Sequence[Crop]) -> np.ndarray:
+    """Columns that the boxes of each pair share; below 0 where there are some between them."""
+    return -_between(some, others, 0)
+
+
+def gaps_between(some: Sequence[Crop], others: Sequence[Crop]) -> np.ndarray:
+    """How far the boxes of each pair are apart, in pixels."""
+    across, along = (np.maximum(_between(some, others, axis), 0) for axis in (0, 1))
+    return np.asarray(np.hypot(across, along))
+
+
+def _between(some: Sequence[Crop], others: Sequence[Crop], axis: int) -> np.ndarray:
+    """Pixels between the boxes of each pair along an axis (0 is x); below 0 where they overlap."""
+    one = np.array([crop.box for crop in some], np.float64).reshape(-1, 1, 4)
+    other = np.array([crop.box for crop in others], np.float64).reshape(1, -1, 4)
+    ends = (box[..., axis] + box[..., axis + 2] for box in (one, other))
+    between: np.ndarray = np.maximum(one[..., axis], other[..., axis]) - np.minimum(*ends)
+    return between

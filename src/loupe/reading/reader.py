@@ -15,7 +15,8 @@ from loupe.reading.bars import without_bars
 from loupe.reading.crop import Crop, without_ground
 from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import EXCHANGED, LOOKS, Look
-from loupe.reading.page import MOST_DOUBTED, Line, Ways, Weigh, find_lines
+from loupe.reading.page import MOST_DOUBTED, find_lines
+from loupe.reading.pieces import Line, Ways, Weigh
 from loupe.reading.reading import REFUSED, Glyph, Reading, text_of
 from loupe.reading.setting import fit_frame, set_glyph
 

@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 from loupe.arrays import Image
 from loupe.classifier.classifier import Classifier
 from loupe.reading.ink import Cover
-from loupe.reading.page import Line
+from loupe.reading.pieces import Line
 from loupe.reading.reader import see_picture
 
 Step = UInt8[np.ndarray, "_ _ _"]  # rows, columns, channels: each step has its own
