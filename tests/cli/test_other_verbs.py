@@ -417,6 +417,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX has it")
 def test_a_report_that_a_full_disk_refuses_says_what_to_do(digits_run, tmp_path):
     shutil.copytree(digits_run, tmp_path / "run")

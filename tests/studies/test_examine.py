@@ -73,6 +73,18 @@ def test_a_notebook_shows_it_and_escapes_names(found):
     assert found.sentence in html and "<b>blob" not in html
 
 
+def test_networks_that_read_too_little_are_no_judges(found, tmp_path):
+    assert found.agreement > 0.75 and found.caution == ""
+    guesses = (found.evidence.labels + 1) % 3
+    guesses[:150] = found.evidence.labels[:150]
+    evidence = replace(found.evidence, probabilities=np.eye(3, dtype=np.float32)[guesses])
+    weak = replace(found, evidence=evidence)
+    share = 150 / len(found)
+    assert weak.agreement == pytest.approx(share)
+    assert f"read only {share:.0%} of the images as they are labelled" in weak.caution
+    assert weak.caution in write_examine_page(weak, tmp_path / "page.html").read_text()
+
+
 def test_json_lists_the_whole_ranking(found):
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert len(content["ranking"]) == len(found)

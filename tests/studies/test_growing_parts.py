@@ -78,6 +78,7 @@ def test_it_goes_on_where_it_was(curve, tiny_dataset):
     assert again.to_dict() == curve.to_dict()
 
 
+@pytest.mark.slow
 def test_more_repeats_and_other_fractions_train_only_what_is_not_there(tiny_dataset, tmp_path):
     asked = []
 

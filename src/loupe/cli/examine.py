@@ -144,7 +144,7 @@ def _use(found: "loupe.LabelExamination") -> str:
 
 
 def _print(found: "loupe.LabelExamination", written: dict[str, Path], screen: Screen) -> None:
-    screen.say("", found.sentence)
+    screen.say("", found.sentence, *([found.caution] if found.caution else []))
     rows = [(verdict, f"{number:,}") for verdict, number in found.counts.items()]
     screen.table(("verdict", " images"), rows)
     if found.suspects:

@@ -95,7 +95,8 @@ def write_examine_page(found: LabelExamination, path: Path, fixes: Path | None =
         split=_split(found),
         sentence=found.sentence,
         method=_method(found),
-        caution=CAUTION_ON_TEST if found.split == "test" else "",
+        cautions=[CAUTION_ON_TEST] * (found.split == "test")
+        + [found.caution] * bool(found.caution),
         figures=_figures(found),
         wall=_wall(found, cards),
     )
