@@ -13,6 +13,13 @@ from loupe.runs.run import Run
 SIDE = 8
 
 
+@pytest.fixture
+def without_type_checks(request: pytest.FixtureRequest) -> None:
+    """Skip where types are checked at each call: those refuse a wrong argument before Loupe can."""
+    if request.config.getoption("jaxtyping_packages", default=None):
+        pytest.skip("types are checked at each call; the quick tests run without that")
+
+
 @pytest.fixture(scope="session")
 def tiny_dataset() -> Dataset:
     """Three classes of 8x8 images that a small network tells apart in a second: bars and blobs."""

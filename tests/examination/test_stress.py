@@ -78,6 +78,10 @@ def test_some_stresses_can_be_chosen(digits_run):
     assert seen == [("noise", done, 5) for done in range(1, 6)]
     with pytest.raises(LoupeError, match="Did you mean 'rotation'"):
         stress(digits_run, stresses=["rotations"])
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_stresses_that_are_no_list_are_refused_with_what_was_expected(digits_run):
     with pytest.raises(LoupeError, match=r"'noise'; expected a list of names, as \['noise'\]"):
         stress(digits_run, stresses="noise")
     with pytest.raises(LoupeError, match=r"stresses is 3; expected a list.* Known: "):

@@ -192,6 +192,7 @@ def test_a_balance_that_does_not_exist_is_refused():
         require_settings(10, None, 1, 0, "even")
 
 
+@pytest.mark.usefixtures("without_type_checks")
 @pytest.mark.parametrize(
     ("given", "said"),
     [

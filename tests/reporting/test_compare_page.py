@@ -46,8 +46,14 @@ def test_the_verdict_on_a_curve_is_of_all_images_that_its_run_was_validated_on(
     comparison, tmp_path
 ):
     first, *others = comparison.models
-    few = replace(first.evaluation, dataset=first.evaluation.dataset.select(np.arange(60)),
-                  probabilities=first.evaluation.probabilities[:60])  # fmt: skip
+    whole = first.evaluation
+    few = replace(
+        whole,
+        dataset=whole.dataset.select(np.arange(60)),
+        probabilities=whole.probabilities[:60],
+        features=whole.features[:60],
+        outlier=whole.outlier[:60],
+    )
     assert first.candidate.num_validation == 360
     fewer = replace(comparison, models=(replace(first, evaluation=few), *others))
     section = _curves(fewer)

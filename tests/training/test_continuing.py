@@ -176,6 +176,7 @@ def test_what_was_added_before_and_has_changed_or_is_gone_is_refused(
         continue_training(of_arrays, second, "column", **known)
 
 
+@pytest.mark.usefixtures("without_type_checks")
 @pytest.mark.parametrize("wrong", [0, [], [1], None])
 def test_classes_that_are_no_names_are_refused_with_what_was_expected(run, more, wrong):
     with pytest.raises(RecipeError, match="expected the name of a class as text.*column, row"):

@@ -173,10 +173,22 @@ def as_whole_numbers(labels: Sequence[str]) -> list[str]:
     return [label.partition(".")[0] for label in labels]
 
 
+def as_text(array: np.ndarray, name: str) -> list[str]:
+    """Give the names that an array holds, as text or as bytes of UTF-8.
+
+    Raises:
+        DataError: bytes are no UTF-8.
+
+    Example:
+        >>> as_text(np.array([b"cat", b"dog"]), "pets")
+        ['cat', 'dog']
+    """
+    plain = array.ravel()
+    return [str(each) for each in (_decoded(plain, name) if array.dtype.kind == "S" else plain)]
+
+
 def _distinct(class_names: Sequence[str], name: str) -> tuple[str, ...]:
-    array = np.asarray(class_names)
-    given = _decoded(array, f"{name}, class names") if array.dtype.kind == "S" else class_names
-    names = tuple(map(str, given))
+    names = tuple(map(str, class_names))
     twice = next((known for known in names if names.count(known) > 1), None)
     if twice is not None:
         raise DataError(

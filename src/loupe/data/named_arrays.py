@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from loupe.data.dataset import Dataset, Split
+from loupe.data.labels import as_text
 from loupe.data.memory import Part, dataset_from_arrays, join_parts
 from loupe.errors import DataError
 
@@ -59,7 +60,7 @@ def dataset_from_named(arrays: Mapping[str, Any], *, name: str, source: str) -> 
         )
     pairs = _pairs(lower, source)
     named = lower.get("class_names")
-    class_names = None if named is None else [*named.ravel()]
+    class_names = None if named is None else as_text(named, f"{name}, class names")
     if isinstance(pairs, dict):
         _refuse_lost_marks(lower, source)
         parts = {split: Part(lower[x], lower[y]) for split, (x, y) in pairs.items()}

@@ -42,7 +42,7 @@ def shared_validation(candidates: Sequence[Candidate], datasets: Sequence[Datase
     first = datasets[0]
     keys = _keys(datasets)
     for candidate, own, own_keys in zip(candidates, datasets, keys, strict=True):
-        if not _same_test((first, keys[0]), (own, own_keys)):
+        if not np.array_equal(_of_test(first, keys[0]), _of_test(own, own_keys)):
             raise incomparable(candidates[0], candidate, "their test images are not the same")
     held_out = [_held_out(*each) for each in zip(candidates, datasets, strict=True)]
     found = [
@@ -72,13 +72,17 @@ def _keys(datasets: Sequence[Dataset]) -> list[Keys]:
     return np.split(joined, np.cumsum([len(dataset) for dataset in datasets])[:-1])
 
 
-def _same_test(one: tuple[Dataset, Keys], other: tuple[Dataset, Keys]) -> bool:
-    """Whether two data sets have the same test images with the same labels, in any order."""
-    mine, others = (np.sort(keys[dataset.split == TEST]) for dataset, keys in (one, other))
-    return np.array_equal(mine, others)
+def _of_test(dataset: Dataset, keys: Keys) -> Int64[np.ndarray, " m"]:
+    """The keys of the test images, in an order that tells nothing of theirs."""
+    return np.sort(keys[dataset.split == TEST])
 
 
-def _among(keys: Keys, other: Keys, chosen: Chosen, dataset: Dataset) -> Chosen:
+def _among(
+    keys: Keys,
+    other: Int64[np.ndarray, " m"],
+    chosen: Bool[np.ndarray, " m"],
+    dataset: Dataset,
+) -> Chosen:
     """Which images of the first data others have held out as well, under the same label."""
     trained = (dataset.split == TRAIN) & ~chosen
     return np.isin(keys, other[chosen]) & ~np.isin(keys, other[trained])
@@ -107,7 +111,7 @@ def _held_out(candidate: Candidate, dataset: Dataset) -> Chosen:
 
 def _too_few(
     candidates: Sequence[Candidate],
-    held_out: Sequence[Chosen],
+    held_out: Sequence[Bool[np.ndarray, " _"]],
     num_shared: int,
     datasets: Sequence[Dataset],
 ) -> str:

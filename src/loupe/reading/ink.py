@@ -184,7 +184,7 @@ def _shade(depth: Depth, width: float) -> np.ndarray | None:
     side = 2 * round(width) + 1
     if side >= min(depth.shape) // 2:
         return None
-    levels = _bytes(depth, 255)
+    levels = _bytes(depth, 255.0)
     step = max(1, side // 8)  # a coarse look first: most pictures have no shadows
     coarse = _opened(np.ascontiguousarray(levels[::step, ::step]), max(3, side // step - 1))
     if not _leaning(coarse, 0.3)[1].any():
@@ -268,7 +268,7 @@ def _stroke_width(depth: Depth) -> float:
     anything. Depths are compared as optical densities: those of ink and of shadow add up.
     """
     step = max(1, max(depth.shape) // _PAPER_SIDE)
-    levels = np.asarray(cv2.LUT(_bytes(depth, 255), _DENSITIES))
+    levels = np.asarray(cv2.LUT(_bytes(depth, 255.0), _DENSITIES))
     # The deepest of each block, so that thin strokes do not pale; it makes them wider by a block.
     levels = np.asarray(cv2.dilate(levels, np.ones((step, step), np.uint8)))[::step, ::step]
     few = min(levels.size, max(12, levels.size // 1000))

@@ -96,7 +96,7 @@ def _is_one_glyph(drawn: Drawn) -> bool:
     largest = int(sizes.sum(axis=1).argmax())
     others = np.delete(sizes, largest, axis=0).max(initial=0)
     fills = (sizes[largest] >= _FILLED * np.array(drawn.shape[::-1])).all()
-    return bool(fills) and others < _BESIDE * sizes[largest].max()
+    return bool(fills and others < _BESIDE * sizes[largest].max())
 
 
 def _is_as_thick(thickness: float, rest: Drawn) -> bool:
