@@ -24,7 +24,7 @@ _ALONE = 0.35  # a fragment that belongs to nothing is a glyph if it is as large
 _STEP = 0.6  # from one line to the next, at least
 _STEEPEST = 1.2  # slope of a line
 _OVER = 0.6  # of its width: so far a glyph stands above its neighbour, in no line
-_STEEP, _OVER_STEEP = 0.45, 0.1  # slope from which on it hardly does
+_STEEP, _OVER_STEEP = 0.45, 0.3  # slope from which on it hardly does
 _SLANT = 1.1  # lines that a slope of 1 must save to be believed
 
 
