@@ -9,6 +9,7 @@ from loupe.studies import ladder as climbing
 from loupe.studies.ladder import STEPS
 
 
+@pytest.mark.slow
 def test_ladder_trains_says_what_to_take_and_goes_on(loupe_command, monkeypatch):
     low = {name: STEPS[name] for name in ("majority", "logistic")}
     monkeypatch.setattr(climbing, "STEPS", low)

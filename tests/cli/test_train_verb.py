@@ -106,6 +106,7 @@ def test_no_test_leaves_the_test_images_and_the_ledger_alone(loupe_command):
     assert json.loads(Path("mine/evaluation.json").read_text())["split"] == "validation"
 
 
+@pytest.mark.slow
 def test_without_validation_no_test_measures_on_training_images_and_says_so(loupe_command):
     arguments = ("--no-test", "--validation", "0", "--out", "mine", "--json")
     result = loupe_command("train", *QUICK, *arguments)
@@ -193,6 +194,7 @@ def test_a_run_that_was_killed_before_its_report_is_measured_by_resume(loupe_com
     assert Path("mine", name).read_bytes() == (digits_run / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_resume_keeps_to_what_the_run_was_begun_with(loupe_command):
     arguments = ("--no-test", "--target", "accuracy=0.9999", "--out", "mine")
     assert loupe_command("train", *QUICK, *arguments).code == 1

@@ -193,6 +193,7 @@ def test_whether_fixes_help_is_compared_on_images_whose_labels_are_agreed_on(
     assert not changed_ones & set(found.models[0].evaluation.sources)
 
 
+@pytest.mark.slow
 def test_fixes_that_leave_images_out_leave_few_in_common_and_it_is_said_what_helps(
     digits, tmp_path
 ):

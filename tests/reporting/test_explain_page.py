@@ -204,6 +204,7 @@ def test_boxes_lie_on_their_glyphs_and_telephones_scroll_one_way_only(open_page:
         assert box["width"] / ground["width"] == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_all_text_has_the_contrast_of_level_aa(open_page: Any) -> None:
     for scheme in ("light", "dark"):
         assert open_page(color_scheme=scheme).evaluate(CONTRASTS) == []

@@ -123,6 +123,7 @@ def test_an_image_opens_enlarged_with_sharp_pixels(open_page: Open) -> None:
     assert not page.locator("dialog").evaluate("one => one.open")
 
 
+@pytest.mark.slow
 def test_arrow_keys_go_through_the_enlarged_images(open_page: Open) -> None:
     page = open_page()
     page.locator("#mistake-2 button").click()
@@ -146,6 +147,7 @@ def test_the_charts_are_read_by_pointer_and_by_keys(open_page: Open) -> None:
     assert plot.get_attribute("aria-valuetext").startswith("epoch 25:")
 
 
+@pytest.mark.slow
 def test_the_table_of_classes_sorts_both_ways(open_page: Open) -> None:
     page = open_page()
     header = page.locator("th[data-sort]", has_text="Recall")
@@ -226,6 +228,7 @@ CONTRASTS = """
 """
 
 
+@pytest.mark.slow
 def test_all_text_has_the_contrast_of_level_aa(open_page: Open) -> None:
     page = open_page()
     for scheme, paper in (("light", "rgb(251, 250, 247)"), ("dark", "rgb(23, 24, 26)")):
@@ -234,6 +237,7 @@ def test_all_text_has_the_contrast_of_level_aa(open_page: Open) -> None:
         assert page.evaluate(CONTRASTS) == []
 
 
+@pytest.mark.slow
 def test_paper_shows_no_controls_and_keeps_the_pictures(open_page: Open) -> None:
     page = open_page()
     page.emulate_media(media="print")

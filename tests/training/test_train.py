@@ -332,6 +332,7 @@ def test_shifts_and_mirrors_at_test_are_in_the_model(trained):
     assert nodes[1].count("Conv") == 6 * nodes[0].count("Conv")
 
 
+@pytest.mark.slow
 def test_minutes_become_epochs(trained):
     short, long = trained(minutes=1e-4), trained(minutes=0.01)
     assert short.recipe.minutes is long.recipe.minutes is None
