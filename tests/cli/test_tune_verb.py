@@ -43,7 +43,10 @@ def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space, monkeypatc
     assert not Path("runs").exists()
     again = loupe_command("tune", "digits", "--space", "mine.toml", "--trials", 1)
     assert "trial-0002" in again.out
-    assert "loupe train digits --recipe studies/digits-mine/best.toml" in again.out
+    to_use = json.loads(Path("studies/digits-mine/result.json").read_text())["recipe"]
+    assert to_use in ("studies/digits-mine/best.toml", "studies/digits-mine/base.toml")
+    assert f"loupe train digits --recipe {to_use}" in again.out
+    assert Path(to_use).exists()
 
 
 @pytest.mark.parametrize(

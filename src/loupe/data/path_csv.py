@@ -140,9 +140,7 @@ def _read_rows(
         else:
             faults.append(replace(row, source=f"{path.name}:{line}"))
             label = "".join(cells[columns.label :][:1]).strip()
-            if (
-                label and label.lower() not in LABEL_NAMES
-            ):  # a header again, where files were joined
+            if label.lower() not in ("", *LABEL_NAMES):  # a header again, where files were joined
                 left_out.append(label)
     return rows, faults, left_out
 

@@ -14,8 +14,8 @@ def as_images(values: np.ndarray, name: str) -> tuple[Images, tuple[str, ...]]:
     """Bring images from memory to uint8 `[n h w c]`, with notes on what had to be changed.
 
     Takes `[n h w]`, `[n h w c]`, `[n c h w]` and rows of pixels `[n p]` of square images, also
-    with axes of length 1 left over; whole
-    numbers 0..255 (kept) or 0..65535 (scaled), fractions 0..1 (scaled) or 0..255 (rounded).
+    with axes of length 1 left over; whole numbers 0..255 (kept) or 0..65535 (scaled), fractions
+    0..1 (scaled) or 0..255 (rounded).
 
     Raises:
         DataError: another shape or type, or values outside these ranges.
