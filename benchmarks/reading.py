@@ -1,12 +1,13 @@
 """How well pictures are read: practice pages fault by fault, and a folder of one's own pictures.
 
     python benchmarks/reading.py [--model FILE] [--pages 100] [--faults shadow box] [--digits 30]
-                                 [--seed 0] [--folder FOLDER [--changes]]
+                                 [--blank 50] [--seed 0] [--folder FOLDER [--changes]]
 
 Each fault gets as many pages (`practice_pages`), each situation as many pictures of one digit
 (`practice_digits`); the last row of these says how many of the digits are read if nothing is to be
 found, by the very ink that they were drawn with. A folder needs a labels.csv with the columns file,
 kind and label ("|" between lines); its pictures are read as they are, and after each of `CHANGES`.
+On blank sheets (`blank_sheets`) there is nothing to read: counted are those that give a digit.
 "Glyphs" is the share that was read: 1 - edits / glyphs, where edits turn what was read into what is
 written; "refused" are those read as "?". Rows are appended to results/reading.jsonl, the last run's
 table goes to results/reading.md.
@@ -23,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+import blank_sheets
 from changes import CHANGES, Change
 from loupe.classifier.classifier import Classifier, load
 from loupe.examination.intervals import wilson
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=100, help="of each fault")
     parser.add_argument("--faults", nargs="*", default=[*FAULTS, EVERYTHING])
     parser.add_argument("--digits", type=int, default=0, help="of each situation")
+    parser.add_argument("--blank", type=int, default=0, help="sheets of each situation")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--folder", type=Path, help="pictures with labels.csv")
     parser.add_argument("--changes", action="store_true", help="the folder's, changed, as well")
@@ -78,11 +81,13 @@ def main() -> None:
         print(as_line(table[-1]), flush=True)
     if arguments.digits:
         table += read_digits(arguments.digits, arguments.seed, classifier)
+    blank = read_blank(arguments.blank, arguments.seed, classifier) if arguments.blank else []
     if arguments.folder:
         table += read_folder(arguments.folder, classifier, arguments.changes)
     model = {"model": arguments.model.name, "bytes": classifier.size_bytes, "seed": arguments.seed}
-    append("reading", {**model, "created": classifier.card.created, "rows": table})
-    (RESULTS / "reading.md").write_text(as_table(table), encoding="utf-8")
+    append("reading", {**model, "created": classifier.card.created, "rows": table,
+                       "blank": blank})  # fmt: skip
+    (RESULTS / "reading.md").write_text(as_table(table) + as_blank_table(blank), encoding="utf-8")
 
 
 def practice(fault: str, count: int, seed: int) -> Iterator[Case]:
@@ -110,6 +115,34 @@ def read_digits(count: int, seed: int, classifier: Classifier) -> list[dict[str,
     rows.append(summary("the same, by their own ink", by_ink))
     print(as_line(rows[-2]), as_line(rows[-1]), sep="\n", flush=True)
     return rows
+
+
+def read_blank(count: int, seed: int, classifier: Classifier) -> list[dict[str, Any]]:
+    """Read sheets that nothing is written on."""
+    rows = []
+    for situation in blank_sheets.SITUATIONS:
+        sheets = (blank_sheets.sheet(situation, number, seed) for number in range(count))
+        cases = [
+            (f"{situation} {number}", "string", "", cv2.cvtColor(one, cv2.COLOR_BGR2RGB))
+            for number, one in enumerate(sheets)
+        ]
+        read = [_flat(result.read) for result in read_all(cases, classifier)]
+        digits = sum(bool(text.strip("?")) for text in read)
+        row = {"sheets": situation, "nothing": read.count(""), "digits": digits, "n": count}
+        rows.append(row)
+        print(row, flush=True)
+    return rows
+
+
+def as_blank_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Write what blank sheets gave; nothing if none were read."""
+    head = ["", "| blank sheets | n | nothing read | only ? | digits |", "|---|--:|--:|--:|--:|"]
+    lines = [
+        f"| {row['sheets']} | {row['n']} | {row['nothing']} "
+        f"| {row['n'] - row['nothing'] - row['digits']} | {row['digits']} |"
+        for row in rows
+    ]
+    return "\n".join([*head, *lines]) + "\n" if rows else ""
 
 
 def _in_rgb(picture: np.ndarray) -> np.ndarray:

@@ -166,3 +166,16 @@ def test_two_glyphs_above_each_other_are_no_torn_one_though_the_classifier_is_su
         draw(cover, digit, 60, 40 + 125 * row, 90, 8)
     weigh = lambda ways: [[0.0 if len(way) == 1 else 0.5 for way in own] for own in ways]  # noqa: E731
     assert len(find_lines(inked(cover), weigh=weigh)) == lines  # halves of a 1 are joined
+
+
+def test_a_long_line_is_not_tried_as_a_row_of_glyphs_that_touch():
+    cover = np.zeros((60, 400), np.uint8)
+    cover[20:24, 10:390] = 255
+    tried = []
+
+    def weigh(ways):
+        tried.extend(crop for way in ways for crops in way for crop in crops)
+        return [[1.0 for _ in way] for way in ways]
+
+    find_lines(Ink(cover, 1.0, "dark on light"), weigh=weigh)
+    assert all(crop.box[2] == 380 for crop in tried)

@@ -184,3 +184,21 @@ def test_surely_read_digits_above_each_other_are_not_one_though_one_is_a_1(class
     cover = written("9", (400, 200), 60, 40, 110, 7)
     draw(cover, "1", 60, 185, 110, 7)
     assert read_picture(photograph(cover), classifier).text == "9\n1"
+
+
+@pytest.mark.parametrize("squared", [False, True], ids=["ruled", "squared"])
+@pytest.mark.parametrize("pitch", [30, 90, 170])
+def test_printed_paper_that_nothing_is_written_on_says_nothing(pitch, squared, classifier):
+    cover = np.zeros((600, 450), np.float32)
+    for y in range(pitch // 2, 600, pitch):
+        cv2.line(cover, (0, y), (449, y + 4), 0.5, 2, cv2.LINE_AA)
+    for x in range(pitch // 3, 450, pitch) if squared else ():
+        cv2.line(cover, (x, 0), (x - 3, 599), 0.5, 2, cv2.LINE_AA)
+    assert read_picture(photograph(cover), classifier).text == ""
+
+
+def test_three_ones_that_were_closely_cut_are_no_ruled_paper(classifier):
+    cover = np.zeros((120, 160), np.float32)
+    for x in (25, 80, 135):
+        cv2.line(cover, (x + 3, 0), (x - 3, 119), 1.0, 11, cv2.LINE_AA)
+    assert read_picture(photograph(cover), classifier).text == "111"

@@ -24,6 +24,7 @@ _PIECE = 0.7  # the smallest is not larger
 _WIDEST = 1.3  # times its height: as wide as one glyph that stands alone
 _TWO_NARROW = 0.55  # times its height: as wide as two that touch, where one is a 1
 _BAR, _BAR_APART = 0.5, 0.25  # of its width: so flat is the bar of a 5; of the size: so far off
+_MOST_ABREAST = 15  # times its height: a longer one is a line, no row of glyphs that touch
 _WIDER = 1.6  # with a piece that came loose
 
 # Doubt that must be outweighed: one glyph is likelier than two, above all on its own.
@@ -182,7 +183,11 @@ def whole_of(pieces: list[Crop], groups: list[Crop], weigh: Weigh) -> list[Crop]
 def divided(groups: list[Crop], size: float, weigh: Weigh) -> list[Crop]:
     """Divide glyphs that are wider than high, where that is the better reading."""
     least = 0.9 if len(groups) == 1 else _TWO_NARROW
-    wide = [group for group in groups if group.box[2] > max(least * group.box[3], 0.5 * size)]
+    wide = [
+        group
+        for group in groups
+        if max(least * group.box[3], 0.5 * size) < group.box[2] < _MOST_ABREAST * group.box[3]
+    ]
     doubts = [doubt for (doubt,) in weigh([[(group,)] for group in wide])]
     pairs = [
         (group, doubt)

@@ -13,6 +13,7 @@ from loupe.errors import DataError, did_you_mean
 from loupe.framing import Framing
 from loupe.reading.bars import without_bars
 from loupe.reading.crop import Crop, without_ground
+from loupe.reading.edges import is_edge
 from loupe.reading.ink import Ink, find_ink
 from loupe.reading.looks import EXCHANGED, LOOKS, Look
 from loupe.reading.page import MOST_DOUBTED, find_lines
@@ -85,7 +86,7 @@ def see_picture(picture: Image, classifier: Classifier, layout: str = "auto", to
 
 
 def _see(picture: Image, classifier: Classifier, framing: Framing, layout: str, top: int) -> Seen:
-    first = _look(picture, find_ink(picture), classifier, framing, layout, top)
+    first = _look(picture, find_ink(picture), picture, classifier, framing, layout, top)
     glyphs = first.reading.glyphs
     if first.ink.is_blank or len(glyphs) > MOST_DOUBTED:
         return first
@@ -117,20 +118,43 @@ def _framing(content: str) -> Framing:
 
 
 def _look(
-    picture: Image, ink: Ink, classifier: Classifier, framing: Framing, layout: str, top: int
+    picture: Image,
+    ink: Ink,
+    original: Image,
+    classifier: Classifier,
+    framing: Framing,
+    layout: str,
+    top: int,
 ) -> Seen:
-    """Read the ink of a picture."""
+    """Read the ink of a picture, which is the original or the same with its light evened out."""
     height, width = picture.shape[:2]
-    lines = find_lines(ink, layout, _by_doubt(classifier, framing))
+    found = find_lines(ink, layout, _by_doubt(classifier, framing))
+    lines = _without_edges(found, original, ink.scale) if framing.kind == "glyph" else found
     crops = [crop for line in lines for crop in line]
     numbers = [number for number, line in enumerate(lines) for _ in line]
     frames = _frames(crops, framing, classifier.image_shape)
     boxes = [_in_picture(crop, ink.scale, (width, height)) for crop in crops]
     glyphs = glyphs_of(boxes, numbers, frames, classifier, top)
     kept = _without_smudges(glyphs, (width, height)) if layout == "auto" else glyphs
-    notes = ink.notes if len(kept) == len(glyphs) else (*ink.notes, "smudges left out")
-    reading = Reading(text_of(kept), kept, (width, height), _found(kept), notes)
+    notes = list(ink.notes)
+    notes += ["edges of shadows left out"] * (lines != found)
+    notes += ["smudges left out"] * (len(kept) != len(glyphs))
+    reading = Reading(text_of(kept), kept, (width, height), _found(kept), tuple(notes))
     return Seen(reading, ink, lines)
+
+
+def _without_edges(lines: tuple[Line, ...], picture: Image, scale: float) -> tuple[Line, ...]:
+    """Leave out what is no stroke but where light changes; lines that held nothing else go."""
+    size = (picture.shape[1], picture.shape[0])
+    kept = [
+        tuple(
+            crop
+            for crop in line
+            if not is_edge(picture, _in_picture(crop, scale, size), crop.cover)
+        )
+        for line in lines
+    ]
+    return tuple(line for line in kept if line)
 
 
 def _without_smudges(glyphs: tuple[Glyph, ...], size: tuple[int, int]) -> tuple[Glyph, ...]:
@@ -174,7 +198,9 @@ def _looked_again(
         if seen is None:
             continue
         part, place = seen
-        again = _look(part, find_ink(part, look.shadows), classifier, framing, layout, top)
+        original = picture[place[1] :, place[0] :][: part.shape[0], : part.shape[1]]
+        ink = find_ink(part, look.shadows)
+        again = _look(part, ink, original, classifier, framing, layout, top)
         doubt = _doubt(again.reading, classifier)
         if fewest > 1 and _num_sure(again.reading, classifier) < fewest:
             continue  # what is not seen is not doubted

@@ -19,6 +19,8 @@ _MOST_LINES = 40  # in each direction
 _FILLED = 0.9  # of the picture's sides: a glyph that was closely cut
 _BESIDE = 0.2  # of its size: nothing else is as large
 _PEN = 0.6  # of its strokes: its own bar is at least as thick
+_PRINTED = 2  # lines from side to side are printed, even where nothing is written on them
+_PRINTED_ACROSS = 4  # from top to bottom: fewer may be 1s that were closely cut
 _TINY = 64  # pixels: lines may cover much of a smaller picture
 _FULL = 0.35  # share of a picture that lines and flat strokes do not cover
 _RECTANGULAR = 0.88  # share of its rectangle that a box encloses; an ellipse has 0.785
@@ -55,7 +57,7 @@ def without_ruling(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
         notes.append("ruled lines removed")
         for across in (False, True):
             thickest = _AS_THIN * max(found)
-            plain, _ = _without_lines(plain, across, _SPAN_OF_MANY, thickest, least=2)
+            plain, _ = _without_lines(plain, across, _SPAN_OF_MANY, thickest, least=2, printed=2)
         unboxed = _without_boxes(plain)  # those that a line went through
         notes += ["boxes removed"] * (unboxed is not plain)
         plain = unboxed
@@ -68,6 +70,7 @@ def _without_lines(
     span: float = _SPAN,
     thickest: float = np.inf,
     least: int = 1,
+    printed: int | None = None,
 ) -> tuple[Drawn, list[float]]:
     """Take out the ruled lines of one direction, and say how thick they are.
 
@@ -77,12 +80,15 @@ def _without_lines(
         span: share of the picture's side that they reach over.
         thickest: in pixels, that a line may be.
         least: as many lines, or none.
+        printed: as many lines are taken out even where nothing else is drawn.
     """
     lines, thicknesses = spanning_lines(drawn.T if across else drawn, span, thickest)
     if len(thicknesses) < least:
         return drawn, []
     plain = drawn & ~(lines.T if across else lines)
-    if not _is_worth_more(plain):
+    if printed is None:
+        printed = _PRINTED_ACROSS if across else _PRINTED
+    if len(thicknesses) < printed and not _is_worth_more(plain):
         return drawn, []
     if len(thicknesses) == 1 and _is_one_glyph(drawn) and _is_as_thick(thicknesses[0], plain):
         return drawn, []
