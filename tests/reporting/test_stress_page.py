@@ -1,6 +1,7 @@
 """The page of `loupe stress`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from page_structure import Page
@@ -48,3 +49,18 @@ def test_nothing_on_the_page_is_taken_for_markup(tmp_path: Path) -> None:
     text = write_stress_page(simulated((9, 5, 3)), tmp_path / "stress.html").read_text()
     assert "<script>alert" not in text
     assert "<b>/model" not in text
+
+
+def test_a_browser_runs_the_page_without_complaint(browser: Any, tmp_path: Path) -> None:
+    path = write_stress_page(simulated(), tmp_path / "stress.html")
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    complaints: list[str] = []
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    scale = page.locator(".stress").first.locator(".tick")
+    assert scale.all_inner_texts() == ["100\u202f%", "50\u202f%", "0\u202f%"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()
+    assert complaints == []

@@ -82,6 +82,7 @@ def test_in_a_browser_pages_fit_a_telephone_and_the_curve_is_read_by_keys(browse
         complaints = []
         page = context.new_page()
         page.on("console", lambda message, said=complaints: said.append(message.text))
+        page.on("pageerror", lambda error, said=complaints: said.append(str(error)))
         page.goto(page_path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") == 400
         if page.locator(".plot").count():
