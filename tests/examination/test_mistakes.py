@@ -4,7 +4,7 @@ import pytest
 from loupe.data.dataset import TEST, Dataset, Rows
 from loupe.examination.evaluation import Evaluation, evaluate
 from loupe.examination.metrics import confusion_matrix, measure, measure_classes
-from loupe.examination.mistakes import confused_pairs, mistakes, weak_classes
+from loupe.examination.mistakes import confused_pairs, has_learnt, mistakes, weak_classes
 
 
 def _evaluation(matrix, names=None, confidence=0.6) -> Evaluation:
@@ -107,6 +107,16 @@ def test_classes_that_overlap_are_called_so_and_their_names_are_quoted():
     advice = confused_pairs(evaluation)[0].advice
     assert advice.startswith("'T-shirt/top' is taken for Shirt in 200 of 1,000 images (20.0 %")
     assert "the two overlap" in advice
+
+
+def test_classes_are_not_called_alike_by_a_model_that_has_learnt_nothing():
+    for matrix in ([[2, 90, 8], [3, 90, 7], [4, 90, 6]], [[60, 40], [800, 100]]):
+        evaluation = _evaluation(matrix)
+        assert not has_learnt(evaluation)
+        advice = confused_pairs(evaluation)[0].advice
+        assert "it has learnt too little yet" in advice
+        assert "overlap" not in advice
+    assert has_learnt(_evaluation([[80, 20], [30, 70]]))
 
 
 def test_labels_are_suspected_only_where_the_classifier_was_sure():

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +143,16 @@ def test_the_opening_picture_has_no_holes(num_wrong: int, make_run: MakeRun) -> 
     columns = int(re.findall(r"--columns:(\d)", wall)[0])
     assert wall.count("<li>") % columns == 0
     assert wall.count("<li>") >= min(num_wrong, 1)
+
+
+def test_a_run_that_left_the_test_images_alone_says_so(make_run: MakeRun) -> None:
+    evaluation = simulate(split="validation")
+    run = make_run(evaluation)
+    for asked in (False, True):
+        path = run.folder / "environment.json"
+        path.write_text(json.dumps(run.environment | {"asked": {"no_test": asked}}))
+        content = write_report(run, evaluation).read_text()
+        assert ("The test images were left alone." in content) == asked
 
 
 def test_the_same_run_gives_the_same_page(make_run: MakeRun) -> None:

@@ -175,6 +175,39 @@ def test_the_weakest_class_is_named(make_run: MakeRun) -> None:
     assert classes(make_run(worse), worse).headline.startswith("Weakest is bad: 60")
 
 
+def test_classes_that_are_equally_weak_are_all_named(make_run: MakeRun) -> None:
+    evaluation = simulate(("good", "bad", "worse"), 90, wrong=0.0, seed=3)
+    probabilities = evaluation.probabilities.copy()
+    probabilities[1::3] = probabilities[2::3] = (0.8, 0.1, 0.1)
+    found = evaluated(evaluation.dataset, probabilities)
+    headline = classes(make_run(found), found).headline.replace("\u202f", " ")
+    assert headline == "Weakest are bad and worse: 0 % of the images of each are recognised"
+    many = simulate(wrong=0.0)
+    nothing = evaluated(many.dataset, np.roll(many.probabilities, 1, axis=1))
+    headline = classes(make_run(nothing), nothing).headline
+    assert headline.startswith("Weakest are 10 of the 10 classes: 0")
+
+
+def test_of_a_model_that_has_learnt_nothing_no_class_is_blamed(make_run: MakeRun) -> None:
+    evaluation = simulate(wrong=0.9)
+    section = pairs(make_run(evaluation), evaluation)
+    assert section.headline.startswith("First it has to learn more")
+    assert "to name 0 every time would be right for 10" in words_of(section.html)
+    evaluation = simulate(wrong=0.1)
+    assert "every time would be right" not in words_of(pairs(make_run(evaluation), evaluation).html)
+
+
+def test_training_that_patience_ended_is_said_to_have_ended_early(make_run: MakeRun) -> None:
+    evaluation = simulate()
+    run = make_run(evaluation, course(13), epochs=60, patience=3)
+    for best, is_said in ((10, True), (12, False)):
+        path = run.folder / "environment.json"
+        path.write_text(json.dumps(run.environment | {"best_epochs": [best]}))
+        words = words_of(training(run, evaluation).html)
+        assert ("It was stopped after 13 of 60 epochs: the last 3 brought no" in words) == is_said
+        assert ("The model has the weights of epoch 10." in words) == is_said
+
+
 def test_the_verdict_on_the_curves_is_told_in_words(make_run: MakeRun) -> None:
     evaluation = simulate()
     section = training(make_run(evaluation, course(30)), evaluation)
@@ -207,6 +240,10 @@ def test_every_setting_and_the_command_are_printed(make_run: MakeRun) -> None:
     assert "learning rate 0.0123" in text
     assert "rotation 7.5" in text
     assert "16C3b" in text
+    run = make_run(evaluation)
+    path = run.folder / "environment.json"
+    path.write_text(json.dumps(run.environment | {"temperatures": []}))
+    assert "temperatures none" in words_of(recipe(run, evaluation).html)
 
 
 def test_the_command_reads_the_data_as_the_run_did_and_has_a_folder_of_its_own(
@@ -306,6 +343,8 @@ def test_a_well_calibrated_model_is_told_from_one_that_overclaims(make_run: Make
     assert "right: as it claims" in words_of(calibration(make_run(honest), honest).html)
     vain = evaluated(evaluation.dataset, np.where(sure > 0.5, 0.9955, 0.0005).astype(np.float32))
     assert "right: less than it claims" in words_of(calibration(make_run(vain), vain).html)
+    few = evaluated(evaluation.dataset.select(np.arange(1, 9)), sure[1:9])
+    assert "too few images to tell" in words_of(calibration(make_run(few), few).html)
 
 
 def examination(run: Run, **changed: object) -> None:

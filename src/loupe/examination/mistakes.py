@@ -124,6 +124,17 @@ def confused_pairs(evaluation: Evaluation, limit: int = 10) -> tuple[ConfusedPai
     return tuple(_pair(evaluation, int(rows[i]), int(columns[i])) for i in order)
 
 
+def has_learnt(evaluation: Evaluation) -> bool:
+    """Whether the classifier reads half of the images rightly, and more than by guessing.
+
+    By guessing: by always naming the class that has most images. Of one that has not, mistakes say
+    nothing about the images yet.
+    """
+    right, n = len(evaluation) - len(evaluation.wrong), len(evaluation)
+    commonest = int(evaluation.confusion_matrix.sum(axis=1).max())
+    return right >= n / 2 and (right > commonest or commonest == n)
+
+
 def weak_classes(evaluation: Evaluation, limit: int = 3) -> tuple[WeakClass, ...]:
     """List the classes that are read worse than the rest, beyond chance, the worst first.
 
@@ -173,6 +184,8 @@ def _pair_advice(evaluation: Evaluation, label: int, guess: int, interval: Inter
     if count < HANDFUL:
         each = "Look at it" if count == 1 else "Look at them one by one"
         return f"{seen}: too few to conclude anything from. {each}.{look}"
+    if interval.low > 0.1 and not has_learnt(evaluation):
+        return f"{seen}: it has learnt too little yet to say that the two are alike."
     if interval.low > 0.1:
         return (
             f"{seen}: the two overlap. See whether you can tell them apart at this size yourself; "

@@ -98,7 +98,7 @@ def _opening(run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "trained_on": of(sum(data["counts"]["train"]), "image"),
         "name": data["name"],
         "after": f"of {_measured_on(evaluation, data['name'])}",
-        "looks": _looks(evaluation),
+        "looks": _looks(run, evaluation),
         "figures": _figures(run, evaluation),
         "wall": wall(evaluation),
     }
@@ -114,11 +114,13 @@ def _measured_on(evaluation: Evaluation, trained_on: str) -> str:
     return f"{images} that it had never seen" if name == trained_on else f"{images} of {name}"
 
 
-def _looks(evaluation: Evaluation) -> str:
+def _looks(run: Run, evaluation: Evaluation) -> str:
     """Say how often the test images have been looked at, and what that means."""
     looks = evaluation.looks_at_test
     if evaluation.split == "validation":
-        return "Choices were made on these images: expect a little less of new ones."
+        untouched = run.environment.get("asked", {}).get("no_test", False)
+        left = " The test images were left alone." if untouched else ""
+        return f"Choices were made on these images: expect a little less of new ones.{left}"
     if evaluation.split == "train":
         return "It learned from these images: expect less of new ones."
     if looks == 0:
@@ -133,7 +135,8 @@ def _looks(evaluation: Evaluation) -> str:
 
 def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
     environment, n = run.environment, len(evaluation)
-    low = weakest(evaluation)
+    lows = weakest(evaluation)
+    low = lows[0]
     f1, top_3 = evaluation.metrics["f1"], evaluation.metrics["top_3_accuracy"]
     figures = [
         Figure("Mistakes", count(len(evaluation.wrong)), f"of {of(n, 'image')}"),
@@ -142,7 +145,10 @@ def _figures(run: Run, evaluation: Evaluation) -> list[Figure]:
     if low.recall < 1:
         found = percent(low.recall, low.n)
         detail = f"recall {found} ({interval(low.recall_low, low.recall_high, low.n)})"
-        figures.insert(1, Figure("Weakest class", low.name, detail))
+        weak = Figure("Weakest class", low.name, detail)
+        if len(lows) > 1:
+            weak = Figure("Weakest classes", count(len(lows)), f"recall {found} each")
+        figures.insert(1, weak)
     if len(evaluation.per_class) > 3:
         detail = f"{interval(top_3.low, top_3.high, n)} ({top_3.interval.capitalize()})"
         figures.append(Figure("Among the top three", percent(top_3.value, n), detail))

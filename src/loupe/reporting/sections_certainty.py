@@ -12,6 +12,7 @@ from loupe.reporting.html import Section, render
 from loupe.reporting.words import NARROW, count, listed, of, percent, points
 from loupe.runs.run import Run
 
+TELLING = 0.1  # an interval that is wider holds claims of all kinds
 SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -123,7 +124,7 @@ def _notes(found: Certainty, evaluation: Evaluation) -> list[str]:
         )
         seen = (
             f"The row shows what was observed on them ({count(rule.kept - rule.wrong)} right of "
-            f"{count(rule.kept)}); by {percent(rule.confidence, 100)} confidence that promises "
+            f"{count(rule.kept)}); with {percent(rule.confidence, 100)} confidence that promises "
             f"{percent(rule.bound, 1000)}."
             if rule.threshold is not None
             else "Its surest guess among them is wrong: all images are left to a person."
@@ -199,16 +200,21 @@ def _how_measured(found: Certainty, row: PredictionSets) -> str:
 def _calibration_sentence(bins: tuple[ReliabilityBin, ...]) -> str:
     """Say what the fullest bin says, and whether that lies inside its interval."""
     fullest = max(bins, key=lambda bin_: bin_.n)
+    images = of(fullest.n, "image")
     said = (
-        f"Of the {fullest.n:,} images that it was surest about "
+        f"Of the {images} that it was surest about "
         if fullest is bins[-1]
-        else f"Of the {fullest.n:,} images in its most frequent range of confidence "
+        else f"Of the {images} in its most frequent range of confidence "
     )
-    honest = fullest.accuracy_low <= fullest.confidence <= fullest.accuracy_high
-    judged = "as it claims" if honest else (
-        "less than it claims" if fullest.confidence > fullest.accuracy else "more than it claims"
-    )  # fmt: skip
-    return (
-        f"{said}({percent(fullest.confidence)} on average), {percent(fullest.accuracy)} are "
-        f"right: {judged}."
-    )
+    claimed, found = (percent(share, fullest.n) for share in (fullest.confidence, fullest.accuracy))
+    return f"{said}({claimed} on average), {found} are right: {_judged(fullest)}."
+
+
+def _judged(found: ReliabilityBin) -> str:
+    if found.confidence > found.accuracy_high:
+        return "less than it claims"
+    if found.confidence < found.accuracy_low:
+        return "more than it claims"
+    if found.accuracy_high - found.accuracy_low > TELLING:
+        return "too few images to tell whether it claims too much or too little"
+    return "as it claims"

@@ -6,8 +6,10 @@ from loupe.examination.evaluation import Evaluation
 from loupe.examination.metrics import PerClass
 from loupe.reporting.figures import nice_step, whisker
 from loupe.reporting.html import Section, render
-from loupe.reporting.words import percent
+from loupe.reporting.words import listed, percent
 from loupe.runs.run import Run
+
+MOST_NAMED = 3  # classes in the headline
 
 
 def classes(run: Run, evaluation: Evaluation) -> Section:
@@ -35,10 +37,11 @@ def classes(run: Run, evaluation: Evaluation) -> Section:
     return Section("classes", "Classes", _weakest_sentence(evaluation), html)
 
 
-def weakest(evaluation: Evaluation) -> PerClass:
-    """The class of whose images the smallest share is recognised."""
+def weakest(evaluation: Evaluation) -> list[PerClass]:
+    """The class of whose images the smallest share is recognised; several where they are even."""
     present = [row for row in evaluation.per_class if row.n]
-    return min(present, key=lambda row: row.recall)
+    least = min(row.recall for row in present)
+    return [row for row in present if row.recall == least]
 
 
 def _floor(rows: tuple[PerClass, ...]) -> float:
@@ -49,7 +52,13 @@ def _floor(rows: tuple[PerClass, ...]) -> float:
 
 
 def _weakest_sentence(evaluation: Evaluation) -> str:
-    row = weakest(evaluation)
-    if row.recall == 1:
+    rows = weakest(evaluation)
+    found = percent(rows[0].recall, max(row.n for row in rows))
+    if rows[0].recall == 1:
         return "Every image of every class was recognised"
-    return f"Weakest is {row.name}: {percent(row.recall, row.n)} of its images are recognised"
+    if len(rows) == 1:
+        return f"Weakest is {rows[0].name}: {found} of its images are recognised"
+    names = listed([row.name for row in rows])
+    if len(rows) > MOST_NAMED:
+        names = f"{len(rows)} of the {len(evaluation.per_class)} classes"
+    return f"Weakest are {names}: {found} of the images of each are recognised"

@@ -7,12 +7,14 @@ from loupe.examination.mistakes import (
     CAUTION_ON_TEST,
     HANDFUL,
     confused_pairs,
+    has_learnt,
     mistakes,
     weak_classes,
 )
+from loupe.examination.wording import quoted
 from loupe.reporting.html import Section, render
 from loupe.reporting.samples import MOST_MISTAKES, wrong_samples
-from loupe.reporting.words import count, of
+from loupe.reporting.words import count, of, percent
 from loupe.runs.run import Run
 
 OPEN_MISTAKES = 24  # cards before the fold
@@ -59,9 +61,24 @@ def pairs(run: Run, evaluation: Evaluation) -> Section:
         "section_pairs.html.j2",
         pairs=rows,
         weak=weak_classes(evaluation),
+        guessing="" if has_learnt(evaluation) else _guessing(evaluation),
         caution=CAUTION_ON_TEST if evaluation.split == "test" else "",
     )
     headline = "What is mixed up most, and what to do about it"
     if not rows or rows[0][0].count < HANDFUL:
         headline = "No two classes are mixed up often enough to conclude much"
+    if rows and not has_learnt(evaluation):
+        headline = "First it has to learn more: what it mixes up says little yet"
     return Section("pairs", "What to do", headline, html, (wrong.sheet,))
+
+
+def _guessing(evaluation: Evaluation) -> str:
+    """Set what a model that has hardly learnt reaches beside what guessing would."""
+    n, rows = len(evaluation), evaluation.confusion_matrix.sum(axis=1)
+    commonest = evaluation.dataset.class_names[int(rows.argmax())]
+    return (
+        f"It reads {percent(1 - len(evaluation.wrong) / n, n)} of the images rightly; to name "
+        f"{quoted(commonest)} every time would be right for {percent(int(rows.max()) / n, n)}. "
+        "Train it for more epochs, or with another recipe, before anything is done about single "
+        "classes."
+    )

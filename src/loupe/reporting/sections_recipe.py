@@ -83,7 +83,7 @@ def _written(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_written, value))
+        return ", ".join(map(_written, value)) or "none"
     if isinstance(value, int):
         return count(value)
     return str(value) if value not in ("", {}, None) else "none"

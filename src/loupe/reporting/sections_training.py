@@ -27,7 +27,7 @@ def training(run: Run, evaluation: Evaluation) -> Section:
     columns, rows = _table(history)
     html = render(
         "section_training.html.j2",
-        sentences=found.sentences,
+        sentences=(*found.sentences, *_on_stopping(run)),
         charts=Markup("").join(
             _chart(key.capitalize(), key, history, found) for key in ("loss", "accuracy")
         ),
@@ -37,6 +37,21 @@ def training(run: Run, evaluation: Evaluation) -> Section:
         committee=_committee(run),
     )
     return Section("training", "Training", _headline(found, len(history)), html)
+
+
+def _on_stopping(run: Run) -> tuple[str, ...]:
+    """Say that patience ended the training, and which weights the model has."""
+    best, last = run.environment.get("best_epochs", []), len(run.history)
+    patience, most = run.recipe.patience, run.recipe.epochs
+    if run.recipe.minutes is not None:  # these decide how many epochs there are at most
+        return ()
+    # Of a committee, each network stops by itself: there is no one epoch to name.
+    if len(best) != 1 or not patience or last - best[0] < patience or last >= most:
+        return ()
+    return (
+        f"It was stopped after {last} of {most} epochs: the last {patience} brought no better "
+        f"validation accuracy (patience). The model has the weights of epoch {best[0]}.",
+    )
 
 
 def _committee(run: Run) -> Markup:
