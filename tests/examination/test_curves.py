@@ -121,6 +121,35 @@ def test_accuracies_are_compared_only_over_enough_validation_images():
     assert "That is no fault" in _words(verdict(history, 5_000))
 
 
+def test_a_gap_beyond_chance_is_told_however_few_the_images():
+    loss = _decay(10, 0.5, 0.05, 1.1)
+    history = _history(loss, loss, accuracy=np.full(10, 0.98), val_accuracy=np.full(10, 0.5))
+    said = _words(verdict(history, 40))
+    assert "too few to compare" not in said
+    assert "a gap of 48.0 points" in said
+
+
+def test_accuracies_that_answer_different_questions_are_not_compared():
+    loss = _decay(10, 0.5, 0.05, 1.1)
+    history = _history(loss, loss, accuracy=np.full(10, 0.6), val_accuracy=np.full(10, 0.6))
+    assert verdict(history).underfits
+    found = verdict(history, comparable=False)
+    assert not found.underfits
+    assert "training accuracy" not in _words(found).lower()
+    assert found.converged_at == verdict(history).converged_at
+
+
+def test_a_training_that_has_hardly_begun_has_not_converged():
+    """Two classes read as by guessing, after three epochs: no loss is far from the lowest."""
+    loss, val_loss = (0.859, 0.835, 0.81), (0.8726, 0.8656, 0.8586)
+    history = _history(loss, val_loss, accuracy=(0.45, 0.47, 0.477), val_accuracy=(0.5,) * 3)
+    found = verdict(history, 12)
+    assert found.converged_at is None
+    assert found.still_improving
+    assert not found.underfits
+    assert "More epochs would probably help: try 5." in found.sentences
+
+
 def test_accuracies_far_apart_are_never_called_close():
     history = _history(
         *[_decay(10, 0.5, 0.05, 1.1)] * 2,

@@ -197,6 +197,15 @@ def test_of_a_model_that_has_learnt_nothing_no_class_is_blamed(make_run: MakeRun
     assert "every time would be right" not in words_of(pairs(make_run(evaluation), evaluation).html)
 
 
+def test_of_networks_that_were_trained_anew_accuracies_are_not_compared(make_run: MakeRun) -> None:
+    evaluation = simulate()
+    run = make_run(evaluation)
+    assert "training accuracy" in words_of(training(run, evaluation).html)
+    path = run.folder / "environment.json"
+    path.write_text(json.dumps(run.environment | {"continued": {"run": "before"}}))
+    assert "training accuracy" not in words_of(training(run, evaluation).html)
+
+
 def test_training_that_patience_ended_is_said_to_have_ended_early(make_run: MakeRun) -> None:
     evaluation = simulate()
     run = make_run(evaluation, course(13), epochs=60, patience=3)

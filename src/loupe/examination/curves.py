@@ -58,13 +58,17 @@ class Verdict:
     sentences: tuple[str, ...] = ()
 
 
-def verdict(history: History, num_validation: int | None = None) -> Verdict:
+def verdict(
+    history: History, num_validation: int | None = None, *, comparable: bool = True
+) -> Verdict:
     """Judge a training by its curves.
 
     Args:
         history: its epochs.
         num_validation: validation images, where known: with too few of them, training and
             validation accuracy are not compared.
+        comparable: whether training and validation accuracy answer one question. Where only some
+            binary networks were trained, the one is theirs and the other that of the whole vote.
 
     Example:
         >>> losses = [0.4, 0.2, 0.1, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]
@@ -79,7 +83,7 @@ def verdict(history: History, num_validation: int | None = None) -> Verdict:
     sound = _until_broken(history)
     validated = tuple(epoch for epoch in sound if math.isfinite(epoch.val_loss))
     found = (
-        _judge(_Curves(validated, num_validation))
+        _judge(_Curves(validated, num_validation), comparable=comparable)
         if len(validated) >= FEWEST
         else _too_few(sound, validated)
     )
@@ -115,6 +119,18 @@ class _Curves:
         return follow(1 - accuracies, ERROR_TOLERANCE) if taken else None
 
     @property
+    def settled(self) -> int | None:
+        """Where validation loss settled; None where it only creeps down, all the way to the end.
+
+        A training that has hardly begun creeps: no epoch is far from the lowest, and yet it falls
+        from each to the next, and the training images themselves are not read yet.
+        """
+        falls = bool((np.diff(self.column("val_loss")) < 0).all())
+        if falls and self.loss.settled == 0 and _underfits(self.last):
+            return None
+        return self.loss.settled
+
+    @property
     def low(self) -> Epoch:
         """The epoch where validation loss was lowest."""
         return min(self.history, key=lambda epoch: epoch.val_loss)
@@ -144,25 +160,28 @@ class _Curves:
         return self.history[position].epoch
 
 
-def _judge(curves: _Curves) -> Verdict:
+def _judge(curves: _Curves, *, comparable: bool) -> Verdict:
     course = curves.loss
     best = curves.low.epoch
     if curves.learned_nothing:
         return Verdict(best_epoch=best, underfits=True, sentences=_on_learning_nothing(curves))
     if course.risen is not None and curves.training_rose:
         return Verdict(best_epoch=best, sentences=_on_instability(curves))
-    improving = course.settled is None and course.low == len(course.smooth) - 1
-    underfits = course.settled is not None and course.risen is None and _underfits(curves.last)
+    settled = curves.settled
+    improving = settled is None and course.low == len(course.smooth) - 1
+    overfits = course.risen is not None
+    underfits = comparable and settled is not None and not overfits and _underfits(curves.last)
     enough = _enough(curves)
+    gap = _on_gap(curves, overfits=overfits, underfits=underfits) if comparable else ()
     sentences = (
         *_on_loss(curves, improving),
         *_on_epochs(curves, improving, enough),
-        *_on_gap(curves, overfits=course.risen is not None, underfits=underfits),
+        *gap,
     )
     return Verdict(
         best_epoch=best,
-        converged_at=None if course.settled is None else curves.epoch(course.settled),
-        overfits_since=None if course.risen is None else curves.epoch(course.risen),
+        converged_at=None if settled is None else curves.epoch(settled),
+        overfits_since=curves.epoch(course.risen) if course.risen is not None else None,
         enough_epochs=enough,
         still_improving=improving,
         underfits=underfits,
@@ -172,7 +191,7 @@ def _judge(curves: _Curves) -> Verdict:
 
 def _enough(curves: _Curves) -> int | None:
     """Epochs that would have done, where they are fewer by a fifth at least."""
-    settled = [curves.loss.settled]
+    settled = [curves.settled]
     if curves.error is not None:
         settled.append(curves.error.settled)
     if curves.loss.risen is not None:
@@ -199,9 +218,9 @@ def _on_loss(curves: _Curves, improving: bool) -> tuple[str, ...]:
             "network over-fits, it learns its training images by heart.",
             *_on_rising_accuracy(curves),
         )
-    if course.settled is not None:
+    if curves.settled is not None:
         return (
-            f"Validation loss had converged by epoch {curves.epoch(course.settled)}: noise apart, "
+            f"Validation loss had converged by epoch {curves.epoch(curves.settled)}: noise apart, "
             f"later epochs brought it down by less than {loss(course.tolerance)} (lowest: "
             f"{loss(low.val_loss)} at epoch {low.epoch}).",
             *_on_short_rise(curves),
@@ -252,7 +271,7 @@ def _on_epochs(curves: _Curves, improving: bool, enough: int | None) -> tuple[st
         return (f"{enough} of the {last} epochs would have done.",)
     if improving:
         return _on_more_epochs(curves, longer=math.ceil(1.5 * last))
-    if curves.loss.settled is None:
+    if curves.settled is None:
         return ()
     if curves.error is not None and curves.error.settled is None:
         return (
@@ -286,7 +305,7 @@ def _on_gap(curves: _Curves, *, overfits: bool, underfits: bool) -> tuple[str, .
             "themselves. A larger network or weaker regularisation would help more than more "
             "epochs, unless labels are wrong.",
         )
-    if n is not None and _is_vague(last.val_accuracy, n):
+    if n is not None and _is_vague(last, n):
         return (
             f"At the end {both}: {counted(n, 'validation image')} are too few to compare the two.",
         )
@@ -306,10 +325,14 @@ def _on_gap(curves: _Curves, *, overfits: bool, underfits: bool) -> tuple[str, .
     return (f"Training and validation run close together: at the end {both}.",)
 
 
-def _is_vague(accuracy: float, n: int) -> bool:
-    """Whether n images leave an accuracy open by more than about `CLOSE` to either side."""
-    interval = wilson(round(accuracy * n), n)
-    return interval.high - interval.low > 2 * CLOSE
+def _is_vague(last: Epoch, n: int) -> bool:
+    """Whether n images leave open which of the two accuracies is higher, or by how much.
+
+    By more than about `CLOSE` to either side, with training accuracy inside of it.
+    """
+    interval = wilson(round(last.val_accuracy * n), n)
+    is_wide = interval.high - interval.low > 2 * CLOSE
+    return is_wide and interval.low <= last.accuracy <= interval.high
 
 
 def _on_instability(curves: _Curves) -> tuple[str, ...]:

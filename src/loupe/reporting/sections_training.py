@@ -23,7 +23,11 @@ def training(run: Run, evaluation: Evaluation) -> Section:
             "No curves were recorded",
             render("notes.html.j2", notes=[nothing]),
         )
-    found = verdict(history, sum(run.environment["data"]["counts"]["validation"]))
+    found = verdict(
+        history,
+        sum(run.environment["data"]["counts"]["validation"]),
+        comparable=not run.environment.get("continued"),
+    )
     columns, rows = _table(history)
     html = render(
         "section_training.html.j2",
