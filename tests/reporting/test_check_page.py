@@ -42,6 +42,27 @@ def test_clean_data_are_said_to_be_clean(tiny_dataset: Dataset, tmp_path: Path) 
     assert expected in text
 
 
+def test_the_gravest_findings_come_first(tmp_path: Path) -> None:
+    dataset = with_leak(simulate(("a", "b"), 260).dataset)
+    findings = [replace(found, severity="note") for found in check(dataset)]
+    findings.append(replace(findings[0], severity="error", message="All is lost."))
+    path = write_check_page(dataset, summarise(dataset), findings, tmp_path / "check.html")
+    content = path.read_text()
+    assert content.index('"severity error"') < content.index('"severity note"')
+
+
+def test_pictures_without_a_plain_background_are_told_nothing_of_it(
+    tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    plain = np.where(tiny_dataset.images < 90, 0, tiny_dataset.images)
+    assert "polarity" in words_of(written(replace(tiny_dataset, images=plain), tmp_path))
+    text = words_of(written(tiny_dataset, tmp_path))
+    assert "Pictures without a plain background" in text
+    assert "No level is the background of these pictures" in text
+    assert "polarity" not in text
+    assert "of all pixel values" not in text
+
+
 def test_each_class_has_its_mean_its_samples_and_its_counts(
     tiny_dataset: Dataset, tmp_path: Path
 ) -> None:

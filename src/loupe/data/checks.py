@@ -54,8 +54,9 @@ def unreadable(dataset: Dataset) -> list[Finding]:
     listed = _first(
         (f"{fault.source}: {fault.problem.rstrip('.')}" for fault in faults), len(faults)
     )
-    message = f"{_counted(len(faults), 'file')} could not be read and left out: {listed}."
-    advice = f"Mend or replace them. {faults[0].source}: {faults[0].advice}"
+    verb, them = ("was", "it") if len(faults) == 1 else ("were", "them")
+    message = f"{_counted(len(faults), 'file')} could not be read and {verb} left out: {listed}."
+    advice = f"Mend or replace {them}. {faults[0].source}: {faults[0].advice}"
     return [_finding("unreadable", "warning", message, advice)]
 
 
@@ -97,13 +98,13 @@ def leaks(dataset: Dataset) -> list[Finding]:
             pairs = np.stack([here, partners], axis=1)
             listed = _first((_equals(dataset, pair) for pair in pairs), len(pairs))
             total = np.count_nonzero(dataset.split == code)
-            verb = "is" if len(here) == 1 else "are"
+            verb, them = ("is", "it") if len(here) == 1 else ("are", "them")
             message = (
                 f"{len(here):,} of {total:,} {_CALLED[code]} images {verb} in "
                 f"{_CALLED[earlier]} as well: {listed}."
             )
             advice = (
-                f"Take them out of {_CALLED[earlier]}: figures on images that were learnt by "
+                f"Take {them} out of {_CALLED[earlier]}: figures on images that were learnt by "
                 "heart are too good."
             )
             findings.append(_finding("leaks", "warning", message, advice, pairs.ravel()))
@@ -143,9 +144,10 @@ def blank_images(dataset: Dataset) -> list[Finding]:
     if not len(blank):
         return []
     listed = _first((dataset.sources[int(i)] for i in blank), len(blank))
-    verb = "is" if len(blank) == 1 else "are"
+    one = len(blank) == 1
+    verb, them, they = ("is", "it", "it was") if one else ("are", "them", "they were")
     message = f"{_counted(len(blank), 'image')} {verb} blank, every pixel of one value: {listed}."
-    advice = "Take them out, or check how they were written: nothing can be learnt from them."
+    advice = f"Take {them} out, or check how {they} written: nothing can be learnt from {them}."
     return [_finding("blank_images", "warning", message, advice, blank)]
 
 
@@ -188,6 +190,8 @@ def tiny_classes(dataset: Dataset) -> list[Finding]:
         f"{_FEW_IMAGES} training images: {listed}."
     )
     advice = "Collect more images of them, or leave these classes out."
+    if len(tiny) == 1:
+        advice = "Collect more images of it, or leave this class out."
     severity: Severity = "warning" if counts[tiny[0]] else "error"
     indices = np.flatnonzero(training & np.isin(dataset.labels, tiny))
     scores = counts[dataset.labels[indices]] / _FEW_IMAGES

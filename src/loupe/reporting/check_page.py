@@ -14,6 +14,7 @@ from loupe.files import write_text
 from loupe.reporting.html import Section, page, render
 from loupe.reporting.samples import Tile, Wall
 from loupe.reporting.sections_data import (
+    SEVERITIES,
     SPLIT_NAMES,
     Look,
     class_table,
@@ -23,6 +24,14 @@ from loupe.reporting.sections_data import (
 from loupe.reporting.words import Figure, count, listed, of, share
 
 MOST_TILES, COLUMNS = 25, 5  # of the opening picture
+
+# What `loupe.data.checks.CHECKS` look for.
+NOTHING = (
+    "The checks found nothing to say about these data. They looked for unreadable files, equal "
+    "images within a split and across splits, one image under two labels, blank images, uneven and "
+    "very small classes, splits that differ in their classes, their brightness or what is ink, and "
+    "for pixels that leave much of 0 to 255 unused."
+)
 
 
 def write_check_page(
@@ -62,7 +71,7 @@ def write_check_page(
 def _findings(dataset: Dataset, findings: Sequence[Finding]) -> Section:
     html, sheet = finding_list(dataset, findings)
     if not findings:
-        html = render("notes.html.j2", notes=["The checks found nothing to say about these data."])
+        html = render("notes.html.j2", notes=[NOTHING])
     return Section("findings", "Findings", _verdict(findings), html, (sheet,))
 
 
@@ -106,7 +115,7 @@ def _pixels(summary: Summary) -> Section:
 def _verdict(findings: Sequence[Finding]) -> str:
     """Count the findings by how grave they are."""
     number = Counter(finding.severity for finding in findings)
-    parts = [of(number[kind], kind) for kind in ("error", "warning", "note") if number[kind]]
+    parts = [of(number[kind], kind) for kind in SEVERITIES if number[kind]]
     return listed(parts).capitalize() if parts else "Nothing was found amiss"
 
 
@@ -127,8 +136,9 @@ def _figures(summary: Summary) -> list[Figure]:
         figures.append(Figure("Groups", count(summary.num_groups), "writers, or the like"))
     if summary.num_skipped:
         figures.append(Figure("Left out", count(summary.num_skipped), "unreadable files"))
-    background = next(iter(summary.pixels.values())).background_fraction
-    figures.append(Figure("Background", share(background), "of all pixel values"))
+    if summary.framing.kind != "none":
+        background = next(iter(summary.pixels.values())).background_fraction
+        figures.append(Figure("Background", share(background), "of all pixel values"))
     return figures
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from loupe.arrays import Image, Images
 from loupe.data.dataset import SPLITS, TRAIN, Dataset, Split
-from loupe.data.finding import Finding
+from loupe.data.finding import Finding, Severity
 from loupe.examination.evaluation import Evaluation
 from loupe.reporting.html import Section, render
 from loupe.reporting.sheets import Sheet
@@ -25,6 +25,7 @@ MOST_SAMPLED = 1500  # images of all classes together
 MOST_AVERAGED = 500  # images of a class that its mean is taken over
 MOST_FOUND = 24  # images shown of one finding
 MOST_FOUND_IN_ALL = 400
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  # the gravest first
 
 
 def data(
@@ -110,10 +111,10 @@ def class_table(dataset: Dataset, look: Look) -> tuple[Markup, tuple[Sheet, Shee
 
 
 def finding_list(dataset: Dataset, findings: Sequence[Finding]) -> tuple[Markup, Sheet]:
-    """List findings, each with the images that it is about, the worst first."""
+    """List findings, the gravest first, each with the images that it is about, the worst first."""
     shown: list[int] = []
     rows = []
-    for finding in findings:
+    for finding in sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)):
         room = min(MOST_FOUND, MOST_FOUND_IN_ALL - len(shown))
         worst = finding.indices[np.argsort(finding.scores, kind="stable")][:room].tolist()
         thumbs = [
