@@ -13,7 +13,7 @@ from loupe.data.dataset import Dataset, Split
 from loupe.data.finding import Finding, Severity
 from loupe.data.fixes import Fix, portable_source
 from loupe.examination.labels_evidence import Evidence
-from loupe.examination.wording import counted
+from loupe.examination.wording import counted, percent
 
 _ENOUGH = 0.75  # read as labelled. A tenth of Fashion-MNIST's flipped: 0.88 as it was, so 0.79
 
@@ -198,9 +198,9 @@ class LabelExamination:
         if self.agreement >= _ENOUGH:
             return ""
         return (
-            f"The networks of the recipe {self.recipe} read only {self.agreement:.0%} of the "
-            "images as they are labelled: what they say of single labels is no better than that. "
-            "Examine again with a recipe that learns these images, or more folds."
+            f"The networks of the recipe {self.recipe} read only {percent(self.agreement, 0)} of "
+            "the images as they are labelled: what they say of single labels is no better than "
+            "that. Examine again with a recipe that learns these images, or more folds."
         )
 
     def ranked(self, limit: int | None = None) -> list[dict[str, Any]]:

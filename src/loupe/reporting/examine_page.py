@@ -93,10 +93,9 @@ def write_examine_page(found: LabelExamination, path: Path, fixes: Path | None =
         version=__version__,
         name=found.dataset.name,
         split=_split(found),
-        sentence=found.sentence,
+        sentence=_sentence(found),
         method=_method(found),
-        cautions=[CAUTION_ON_TEST] * (found.split == "test")
-        + [found.caution] * bool(found.caution),
+        cautions=_cautions(found),
         figures=_figures(found),
         wall=_wall(found, cards),
     )
@@ -174,6 +173,19 @@ def _next_step(found: LabelExamination, fixes: Path | None) -> Section:
     return Section("fixes", "Fixes", headline, html)
 
 
+def _sentence(found: LabelExamination) -> str:
+    """What was found; of networks that read too little, that they cannot find it."""
+    if found.caution:
+        return f"These networks read too little to judge the labels of {found.dataset.name}"
+    return found.sentence.removesuffix(".")
+
+
+def _cautions(found: LabelExamination) -> list[tuple[str, str]]:
+    """What to know before all else, the gravest first: how grave it is, and the words."""
+    said = [("warning", found.caution), ("note", CAUTION_ON_TEST * (found.split == "test"))]
+    return [(severity, caution) for severity, caution in said if caution]
+
+
 def _method(found: LabelExamination) -> str:
     """How the labels were examined, in a sentence."""
     if found.split == "test":
@@ -196,6 +208,8 @@ def _figures(found: LabelExamination) -> list[Figure]:
         Figure(verdict.capitalize(), count(number), _detail(verdict))
         for verdict, number in found.counts.items()
     ]
+    if found.caution:  # counted from what these networks read
+        return figures
     detail = f"wrong labels of {count(len(found))}, by confident learning"
     return [*figures, Figure("Estimate", count(found.estimate), detail)]
 
