@@ -112,6 +112,19 @@ def test_what_could_not_be_read_or_holds_nothing_has_its_place(tmp_path: Path) -
     assert "It could not be read" in words_of(written([bad], tmp_path))
 
 
+def test_a_picture_of_refused_glyphs_alone_is_not_said_to_be_read(tmp_path: Path) -> None:
+    letter = Reading("?", (glyph("?", (20, 20, 40, 50), outlier=-2.5),), (400, 150), "single")
+    words = words_of(written([Answer("k.png", letter, answer().picture)], tmp_path))
+    assert "Nothing on the picture is of the model’s classes" in words
+    assert "It reads" not in words
+    assert "outlier \N{MINUS SIGN}2.5" in words
+    assert "Pictures 1 read as a single glyph" in words
+    blank = Reading("", (), (400, 150), "single")
+    words = words_of(written([Answer("empty.png", blank, answer().picture)], tmp_path))
+    assert "Nothing was found on the picture" in words
+    assert "read as a single glyph" not in words
+
+
 def test_the_page_is_sound_and_hostile_names_stay_text(tmp_path: Path) -> None:
     content = written([answer(HOSTILE), answer('"><img src=x>')], tmp_path)
     found = Page(content)

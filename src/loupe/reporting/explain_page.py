@@ -18,7 +18,7 @@ from loupe.reading.reading import REFUSED, Glyph, Reading
 from loupe.reporting.html import Section, page, render
 from loupe.reporting.samples import MOST_TILES, Tile, Wall, rectangle
 from loupe.reporting.sheets import Sheet, data_uri
-from loupe.reporting.words import NBSP, Figure, count, listed, of, share
+from loupe.reporting.words import MINUS, NBSP, Figure, count, listed, of, share
 
 MOST_PICTURES = 50
 MOST_GLYPHS = 1500  # of all pictures together
@@ -39,11 +39,14 @@ STEPS = {
     "page": "The page, without what is around it",
     "paper": "The paper and its light",
     "shade": "Shadows that were taken away",
-    "strength": "How far all is from the paper",
+    "strength": "How far each point is from the paper",
     "ruling": "Lines and boxes that were taken away",
     "ink": "The ink",
     "glyphs": "Glyphs, each in its colour; grey was left out",
 }
+
+# What a picture was read as.
+LAYOUTS = {"single": "a single glyph", "line": "a line", "page": "a page", "frame": "it is"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +128,7 @@ def write_explain_page(
         sections,
         version=__version__,
         headline=_headline(explained),
-        one=_text(readings[0]) if len(explained) == 1 and readings else "",
+        one=_text(readings[0]) if len(explained) == 1 and readings and _reads(readings[0]) else "",
         first=f"The first {len(explained)} of {of(total, 'picture')} are shown. "
         if total and total > len(explained)
         else "",
@@ -189,7 +192,7 @@ def _section(
         source=source,
         number=number,
         size=f"{width}{NBSP}×{NBSP}{height} pixels",
-        layout=reading.layout if reading.glyphs else "",
+        layout=LAYOUTS[reading.layout] if reading.glyphs else "",
         notes=[f"{note[:1].upper()}{note[1:]}." for note in reading.notes],
         picture=_uri(each.picture, side, quality),
         shown=_sides(each.picture),
@@ -215,7 +218,7 @@ def _cards(
             "position": start + place - 1,
             "glyph": glyph,
             "refused": glyph.label == REFUSED,
-            "outlier": f"{glyph.outlier:.3g}",
+            "outlier": f"{glyph.outlier:.3g}".replace("-", MINUS),
             "threshold": "" if threshold is None else f"{threshold:.3g}",
             "gauge": _gauge(glyph.outlier, threshold),
         }
@@ -251,11 +254,15 @@ def _text(reading: Reading) -> str:
     return reading.text.replace("\n", " | ")
 
 
+def _reads(reading: Reading) -> bool:
+    """Whether any glyph of the picture is of the model's classes."""
+    return any(glyph.label != REFUSED for glyph in reading.glyphs)
+
+
 def _sentence(reading: Reading) -> str:
     if not reading.glyphs:
         return "Nothing was found on it"
-    refused = sum(glyph.label == REFUSED for glyph in reading.glyphs)
-    if refused == len(reading.glyphs):
+    if not _reads(reading):
         return "Nothing on it is of the model’s classes"
     return f"Read as {_text(reading)}"
 
@@ -266,7 +273,9 @@ def _headline(explained: Sequence[Explained]) -> str:
         reading = explained[0].answer.reading
         if reading is None:
             return "It could not be read"
-        return "It reads" if reading.glyphs else _sentence(reading)
+        if not reading.glyphs:
+            return "Nothing was found on the picture"
+        return "It reads" if _reads(reading) else "Nothing on the picture is of the model’s classes"
     failed = sum(each.answer.reading is None for each in explained)
     said = f"What was read on {of(len(explained) - failed, 'picture')}"
     return f"{said}; {count(failed)} could not be opened" if failed else said
@@ -275,9 +284,10 @@ def _headline(explained: Sequence[Explained]) -> str:
 def _figures(readings: Sequence[Reading], num_pictures: int) -> list[Figure]:
     glyphs = [glyph for reading in readings for glyph in reading.glyphs]
     refused = sum(glyph.label == REFUSED for glyph in glyphs)
-    kinds = listed(sorted({reading.layout for reading in readings}))
+    layouts = {reading.layout for reading in readings if reading.glyphs}
+    kinds = listed([said for layout, said in LAYOUTS.items() if layout in layouts])
     figures = [
-        Figure("Pictures", count(num_pictures), f"read as: {kinds}" if kinds else ""),
+        Figure("Pictures", count(num_pictures), f"read as {kinds}" if kinds else ""),
         Figure("Glyphs", count(len(glyphs)), "found on them"),
         Figure("Refused", count(refused), "none of the model’s classes"),
     ]
