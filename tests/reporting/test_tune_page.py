@@ -92,6 +92,16 @@ def test_a_search_without_a_finished_trial_has_a_page_too(search, tmp_path):
     assert write_page(halted, tmp_path / "page.html").exists()
 
 
+def test_a_recipe_that_is_worse_is_worse_by_a_number_without_a_sign(search, tmp_path):
+    right = np.arange(500) % 10 > 0
+    worse = replace(search, difference=difference(right, np.ones(500, bool)))
+    text = words_of(write_page(worse, tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "it is worse than fast, by 10.00 points (" in text
+    assert "(-" not in text
+    assert "Train fast on all images" in text
+    assert "90.00 % (87.00 % to 92.00 %)" in text
+
+
 def test_the_front_holds_what_nothing_quicker_beats():
     trials = [simulated(n, accuracy=a) for n, a in enumerate((0.8, 0.7, 0.9, 0.9, 0.95))]
     assert [trial.number for trial in front(trials)] == [0, 2, 4]

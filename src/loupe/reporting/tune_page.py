@@ -88,6 +88,7 @@ def _verdict(search: Search) -> Section:
         base=search.base.chosen["recipe"],
         command=f"loupe train {data} --recipe {search.recipe_file}",
         found=recipe is not None,
+        keeps_base=search.is_better is False,
     )
     return Section("verdict", "Verdict", _headline(search), html)
 
@@ -138,7 +139,7 @@ def _row(search: Search, trial: Trial, names: list[str]) -> dict[str, object]:
 
 def _settings(search: Search) -> Section:
     shares = list(search.importance.items())
-    headline = "Too few finished trials tell which settings matter"
+    headline = "Too few trials were finished to tell which settings matter"
     if shares:
         headline = f"What decided most: {shares[0][0]}"
     html = render(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loupe.examination.paired import SIGNIFICANT, Difference
+from loupe.examination.wording import percent
 from loupe.recipes.recipe import Recipe
 from loupe.studies.space import Space
 from loupe.studies.trials import Trial, best_of, ranked
@@ -167,8 +168,9 @@ def sentences(search: Search) -> list[str]:
     n = search.data["counts"]["validation"]
     taken = "is taken" if search.finals else "is the best"
     said = [
-        f"{best.name} {taken} of {len(search.trials)} trials: {best.accuracy:.2%} on the "
-        f"{n:,} validation images that chose it; {base.chosen['recipe']} has {base.accuracy:.2%}."
+        f"{best.name} {taken} of {len(search.trials)} trials: {percent(best.accuracy)} on the "
+        f"{n:,} validation images that chose it; {base.chosen['recipe']} has "
+        f"{percent(base.accuracy)}."
     ]
     if search.finals:
         again = next(final for final in search.finals if final.number == best.number)
@@ -177,15 +179,18 @@ def sentences(search: Search) -> list[str]:
         which = "with" if top == {final.number for final in search.finals} else "of those with"
         said.append(
             f"The {count} {which} the best figures were trained {_times(again.seeds)} "
-            f"with other seeds: then it has {again.accuracy:.2%}, and none of the others more."
+            f"with other seeds: then it has {percent(again.accuracy)}, and none of the others more."
         )
     if search.best_kept is not None and search.optimism is not None:
         kept = search.best_kept
         found = f"{abs(100 * search.optimism):.2f} points "
         found += "optimistic" if search.optimism > 0 else "below that, and not optimistic"
+        if found.startswith("0.00"):
+            found = "the same, and not optimistic"
         said.append(
-            f"On {kept.n:,} images that were kept from the search it has {kept.accuracy:.2%} "
-            f"({kept.low:.2%} to {kept.high:.2%}): the best figure is {found}."
+            f"On {kept.n:,} images that were kept from the search it has "
+            f"{percent(kept.accuracy)} ({percent(kept.low)} to {percent(kept.high)}): the best "
+            f"figure is {found}."
         )
     said.append(_verdict(search))
     if search.confirmed_seconds:
@@ -204,19 +209,25 @@ def _verdict(search: Search) -> str:
             f"Whether it is really better than {base} was not measured: there was no time left to "
             "train both again with another seed. Give the study more minutes: it goes on."
         )
-    figures = (
-        f"{100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f}), "
-        f"p = {found.p:.2g} ({'McNemar' if search.pairs == 1 else 'signs exchanged at random'})"
-    )
+    test = "McNemar" if search.pairs == 1 else "signs exchanged at random"
+    value, low, high = (100 * each for each in (found.value, found.low, found.high))
+    certainty = f"p = {found.p:.2g} ({test})"
+    figures = f"{value:+.2f} points ({low:+.2f} to {high:+.2f}), {certainty}"
     seeds = "another seed" if search.pairs == 1 else "other seeds"
     again = (
         f"Both trained {_times(search.pairs)} with {seeds}, and read on the {found.n:,} kept "
         "images: "
     )
     if search.is_better:
-        return f"{again}it is really better than {base}, by {figures}."
+        return (
+            f"{again}it is really better than {base}, by {value:.2f} points "
+            f"({low:.2f} to {high:.2f}), {certainty}."
+        )
     if found.value < 0 and found.p < SIGNIFICANT:
-        return f"{again}it is worse than {base}, by {figures}. Keep {base}."
+        return (
+            f"{again}it is worse than {base}, by {-value:.2f} points ({-high:.2f} to {-low:.2f}), "
+            f"{certainty}. Keep {base}."
+        )
     return (
         f"{again}no real difference to {base} was found: {figures}. Keep {base}, or search longer."
     )
