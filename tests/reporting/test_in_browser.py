@@ -238,6 +238,23 @@ def test_all_text_has_the_contrast_of_level_aa(open_page: Open) -> None:
 
 
 @pytest.mark.slow
+def test_paper_cuts_no_table_off_and_has_each_sum_once(open_page: Open) -> None:
+    page = open_page(688)  # A4 less its margins
+    page.emulate_media(media="print")
+    cut = (
+        "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.ariaLabel)"
+    )
+    assert page.eval_on_selector_all(".scroll", cut) == []
+    sums = "getComputedStyle(document.querySelector('tfoot')).display"
+    assert page.evaluate(sums) == "table-row-group"  # a footer group is printed on every page
+
+
+def test_the_charts_name_what_runs_along_them(open_page: Open) -> None:
+    page = open_page()
+    assert page.locator(".chart .end.tick").all_inner_texts() == ["epoch", "epoch"]
+
+
+@pytest.mark.slow
 def test_paper_shows_no_controls_and_keeps_the_pictures(open_page: Open) -> None:
     page = open_page()
     page.emulate_media(media="print")
