@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from page_structure import Page, words_of
-from simulated import DIGITS, MakeRun, course, evaluated, simulate
+from simulated import DIGITS, MakeRun, evaluated, simulate
 
 from loupe.data.dataset import Rows
 from loupe.data.finding import Finding
@@ -20,7 +20,6 @@ from loupe.reporting.sections_data import data
 from loupe.reporting.sections_labels import is_examined, labels
 from loupe.reporting.sections_mistakes import gallery, pairs
 from loupe.reporting.sections_recipe import command, recipe
-from loupe.reporting.sections_training import training
 from loupe.runs.run import Run
 
 HOSTILE = ("<script>alert(1)</script>", "\"><img src=x onerror='alert(2)'>", "{{ 7 * 7 }}")
@@ -197,50 +196,6 @@ def test_of_a_model_that_has_learnt_nothing_no_class_is_blamed(make_run: MakeRun
     assert "every time would be right" not in words_of(pairs(make_run(evaluation), evaluation).html)
 
 
-def test_of_networks_that_were_trained_anew_accuracies_are_not_compared(make_run: MakeRun) -> None:
-    evaluation = simulate()
-    run = make_run(evaluation)
-    assert "training accuracy" in words_of(training(run, evaluation).html)
-    path = run.folder / "environment.json"
-    path.write_text(json.dumps(run.environment | {"continued": {"run": "before"}}))
-    assert "training accuracy" not in words_of(training(run, evaluation).html)
-
-
-def test_training_that_patience_ended_is_said_to_have_ended_early(make_run: MakeRun) -> None:
-    evaluation = simulate()
-    run = make_run(evaluation, course(13), epochs=60, patience=3)
-    for best, is_said in ((10, True), (12, False)):
-        path = run.folder / "environment.json"
-        path.write_text(json.dumps(run.environment | {"best_epochs": [best]}))
-        words = words_of(training(run, evaluation).html)
-        assert ("It was stopped after 13 of 60 epochs: the last 3 brought no" in words) == is_said
-        assert ("The model has the weights of epoch 10." in words) == is_said
-
-
-def test_the_verdict_on_the_curves_is_told_in_words(make_run: MakeRun) -> None:
-    evaluation = simulate()
-    section = training(make_run(evaluation, course(30)), evaluation)
-    assert section.headline.startswith("It over-fits from epoch")
-    assert "best epoch" in section.html
-    assert 'class="shade"' in section.html
-
-
-@pytest.mark.parametrize("num_epochs", [1, 2, 7])
-def test_without_validation_there_is_one_line_in_each_chart(
-    num_epochs: int, make_run: MakeRun
-) -> None:
-    evaluation = simulate()
-    section = training(make_run(evaluation, course(num_epochs, validated=False)), evaluation)
-    assert section.html.count('class="line train"') == 2
-    assert "line validation" not in section.html
-    assert "best epoch" not in section.html
-
-
-def test_a_run_without_a_history_says_so(make_run: MakeRun) -> None:
-    evaluation = simulate()
-    assert "no history" in training(make_run(evaluation, ()), evaluation).html
-
-
 def test_every_setting_and_the_command_are_printed(make_run: MakeRun) -> None:
     evaluation = simulate()
     run = make_run(evaluation, learning_rate=0.0123, augmentation={"rotation": 7.5})
@@ -372,6 +327,15 @@ def examination(run: Run, **changed: object) -> None:
     folder = run.folder / "labels-train"
     folder.mkdir()
     (folder / "examination.json").write_text(json.dumps({**found, **changed}))
+
+
+def test_what_networks_say_that_read_too_little_is_not_told_as_found(make_run: MakeRun) -> None:
+    evaluation = simulate()
+    run = make_run(evaluation)
+    examination(run, caution="They read only 10 % of the images.")
+    section = labels(run, evaluation, evaluation.dataset)
+    assert section.headline == "The networks read too little to judge the training labels"
+    assert "warning They read only 10 % of the images." in words_of(section.html)
 
 
 def test_examined_labels_are_shown_with_the_images_that_are_at_hand(make_run: MakeRun) -> None:

@@ -233,6 +233,8 @@ class LabelExamination:
             "looks_at_test": self.looks_at_test,
             "verdicts": dict(self.counts),
             "estimated_label_errors": self.estimate,
+            "agreement": round(self.agreement, 6),
+            "caution": self.caution,
             "suspects": [_as_dict(suspect) for suspect in self.suspects],
             "next": [asdict(want) for want in self.wants],
             "ranking": self.ranked(limit),

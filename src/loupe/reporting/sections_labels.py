@@ -61,6 +61,9 @@ def labels(
     html = render("section_labels.html.j2", every=every, sheet=SHEET)
     suspect = every[0]["verdicts"][0]["number"]
     which = every[0]["which"]
+    if every[0]["warning"]:
+        headline = f"The networks read too little to judge the {which} labels"
+        return Section("labels", "Labels", headline, html, shelf.sheets())
     headline = f"{of(suspect, f'{which} label')} of {count(every[0]['n'])} {_is(suspect)} suspect"
     return Section("labels", "Labels", headline, html, shelf.sheets())
 
@@ -98,6 +101,7 @@ def _examination(folder: Path, base: Path, shelf: _Shelf) -> dict[str, Any]:
         return {
             "which": "test" if is_test else "training",
             "n": int(found["n"]),
+            "warning": str(found.get("caution", "")),
             "caution": CAUTION_ON_TEST if is_test else "",
             "link": quote(Path(os.path.relpath(folder / LABELS_PAGE, base)).as_posix()),
             "verdicts": [

@@ -7,7 +7,7 @@ from loupe.examination.curves import Verdict, verdict
 from loupe.examination.evaluation import Evaluation
 from loupe.reporting.figures import Line, line_chart
 from loupe.reporting.html import Section, render
-from loupe.reporting.words import duration, loss, of, percent, points
+from loupe.reporting.words import duration, listed, loss, of, percent, points
 from loupe.runs.history import History
 from loupe.runs.run import Run
 
@@ -31,7 +31,7 @@ def training(run: Run, evaluation: Evaluation) -> Section:
     columns, rows = _table(history)
     html = render(
         "section_training.html.j2",
-        sentences=(*found.sentences, *_on_stopping(run)),
+        sentences=(*found.sentences, *_on_measures(run, found), *_on_stopping(run)),
         charts=Markup("").join(
             _chart(key.capitalize(), key, history, found) for key in ("loss", "accuracy")
         ),
@@ -41,6 +41,23 @@ def training(run: Run, evaluation: Evaluation) -> Section:
         committee=_committee(run),
     )
     return Section("training", "Training", _headline(found, len(history)), html)
+
+
+def _on_measures(run: Run, found: Verdict) -> tuple[str, ...]:
+    """Say where the two curves of a chart do not measure the same."""
+    said = []
+    if found.overfits_since is not None and run.recipe.balance != "none":
+        said.append(
+            f"Training made up for rare classes ({run.recipe.balance}), validation images are as "
+            "they are: this too can make validation loss rise."
+        )
+    continued = run.environment.get("continued")
+    if continued:
+        said.append(
+            f"Training accuracy is that of the networks of {listed(continued['classes'])} on their "
+            "own question, validation accuracy that of the whole vote."
+        )
+    return tuple(said)
 
 
 def _on_stopping(run: Run) -> tuple[str, ...]:
