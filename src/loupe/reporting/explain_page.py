@@ -251,7 +251,7 @@ def _sides(image: Image) -> tuple[int, int]:
 
 
 def _text(reading: Reading) -> str:
-    return reading.text.replace("\n", " | ")
+    return reading.text.replace("\n", f"{NBSP}| ")  # no line of the page begins with a bar
 
 
 def _reads(reading: Reading) -> bool:
