@@ -7,7 +7,8 @@
     │   └── NotationError      a network that cannot be read: `position` points at the token
     ├── RunError               a run folder that exists, is unfinished, or is no run
     ├── ModelError             a model file that is no Loupe model, or that failed its parity gate
-    ├── TrainingError          training that cannot go on: a loss that is not a number, a full disk
+    ├── TrainingError          training that cannot go on: a full disk
+    │   └── DivergenceError    a loss that is no number any more
     └── MissingExtraError      a part of Loupe that is not installed
 
 The command line prints the message without a traceback and exits with code 2.
@@ -67,6 +68,10 @@ class ModelError(LoupeError):
 
 class TrainingError(LoupeError):
     """A training that cannot go on."""
+
+
+class DivergenceError(TrainingError):
+    """A training whose loss is no number any more: the same steps lead there again."""
 
 
 class MissingExtraError(LoupeError):

@@ -78,6 +78,16 @@ def append_line(path: Path, line: str) -> int:
         os.close(descriptor)
 
 
+def is_full(error: OSError) -> bool:
+    """Say whether it is for want of room that the system refused to write.
+
+    Example:
+        >>> is_full(OSError(errno.ENOSPC, "No space left on device")), is_full(PermissionError())
+        (True, False)
+    """
+    return error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
 def inert(text: str) -> str:
     """Give text for a CSV cell that no spreadsheet takes for a formula: as OWASP advises.
 

@@ -8,6 +8,7 @@ import pytest
 
 import loupe
 from loupe.data.dataset import TRAIN
+from loupe.data.generated import GENERATOR_FILE
 from loupe.data.split import hold_out_validation
 from loupe.errors import DataError, LoupeError, ModelError, RunError
 from loupe.generation.folder import create_generation, open_generation
@@ -121,15 +122,20 @@ def test_it_does_not_go_on_with_other_data(digits, tmp_path):
 
 
 def test_a_full_folder_is_left_alone(made, digits):
-    with pytest.raises(RunError, match="go on with it by: loupe generate --resume"):
+    with pytest.raises(RunError, match=r"is not empty.*name another one with --out\.$"):
         generate(digits, count=47, steps=1, out=made.folder)
     with pytest.raises(RunError, match="no folder of a generator"):
         open_generation(made.folder.parent)
 
 
 def test_what_has_not_drawn_yet_says_how_to_go_on(tmp_path):
-    with pytest.raises(RunError, match="loupe generate --resume"):
-        _ = create_generation(tmp_path / "new").dataset
+    begun = create_generation(tmp_path / "new")
+    with pytest.raises(RunError, match=r"remove .*new and begin again: nothing was trained yet"):
+        _ = begun.dataset
+    (begun.folder / GENERATOR_FILE).write_text("{}")
+    for ask in (lambda: begun.dataset, lambda: create_generation(begun.folder)):
+        with pytest.raises(RunError, match="go on with: loupe generate --resume"):
+            ask()
 
 
 @pytest.mark.parametrize("balance", ["equal", "data"])

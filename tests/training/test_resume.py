@@ -146,7 +146,7 @@ def dying_at_the_model(write_bytes):
 
 
 def test_two_processes_do_not_write_to_one_run(whole):
-    refused = pytest.raises(RunError, match="Another process is training")
+    refused = pytest.raises(RunError, match="Another process is training in")
     with sole_writer(whole), refused, sole_writer(whole):
         raise AssertionError("held twice")
 
@@ -229,19 +229,19 @@ def no_file_larger_than(size):
 
 
 # What the disk still takes: no recipe, no checkpoint, no model.
-@pytest.mark.parametrize(("size", "written"), [
-    (100, set()),
-    (6_000, {"recipe.toml", "environment.json", "log.txt", "checkpoint"}),
+@pytest.mark.parametrize(("size", "written", "way_on"), [
+    (100, set(), "remove .*run and begin again: nothing was trained yet"),
+    (6_000, {"recipe.toml", "environment.json", "log.txt", "checkpoint"}, "go on with: .*--resume"),
     (12_000, {
         "recipe.toml", "environment.json", "log.txt", "checkpoint", "history.csv",
         "weights.safetensors",
-    }),
+    }, "go on with: .*--resume"),
 ])  # fmt: skip
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
-    size, written, tiny_dataset, tmp_path
+    size, written, way_on, tiny_dataset, tmp_path
 ):
     recipe = tiny.recipe_of(network="", optimizer="sgd", epochs=2)
-    message = r"cannot be written: .*too large.*Make room on the disk.*--resume"
+    message = rf"cannot be written: .*too large.*Make room on the disk, then {way_on}"
     with no_file_larger_than(size), pytest.raises(TrainingError, match=message):
         train(tiny_dataset, recipe, out=tmp_path / "run", checkpoint_seconds=0.0)
     assert {path.name for path in (tmp_path / "run").iterdir()} == written

@@ -10,7 +10,7 @@ import tiny
 import torch
 
 from loupe.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Rows
-from loupe.errors import DataError, ModelError, RecipeError, RunError, TrainingError
+from loupe.errors import DataError, DivergenceError, ModelError, RecipeError, RunError
 from loupe.networks.activations import ACTIVATIONS
 from loupe.recipes.named import NAMED
 from loupe.recipes.recipe import changed
@@ -405,7 +405,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step_and_keeps_the_checkp
     recipe = tiny.recipe_of(
         network="8C3-16N", activation="elu", optimizer="sgd", learning_rate=1e6, precision="float32"
     )
-    with pytest.raises(TrainingError, match=r"no number any more at step (\d+)\b") as caught:
+    with pytest.raises(DivergenceError, match=r"no number any more at step (\d+)\b") as caught:
         train(tiny_dataset, recipe, out=tmp_path / "run", checkpoint_seconds=0.0)
     words = str(caught.value).split()
     step = int(words[words.index("step") + 1])
@@ -414,6 +414,11 @@ def test_a_loss_that_is_no_number_stops_the_run_at_its_step_and_keeps_the_checkp
     assert torch.isfinite(checkpoint.tensors["losses"]).all()
     run = open_run(tmp_path / "run")
     assert not run.is_finished and str(caught.value) in (run.folder / "log.txt").read_text()
+    # Whatever is asked of it then says so too, and does not advise to go on.
+    for ask in (lambda: run.classifier, lambda: resume(run.folder, tiny_dataset)):
+        with pytest.raises(RunError, match=r"diverged\. Train anew with a lower learning_rate"):
+            ask()
+    assert run.state == "diverged"
 
 
 def test_a_model_that_disagrees_with_its_network_is_not_written(

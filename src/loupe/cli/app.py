@@ -1,6 +1,5 @@
 """`main`: the verbs, and what becomes of errors: a message on stderr and an exit code."""
 
-import errno
 import io
 import json
 import os
@@ -32,6 +31,7 @@ from loupe.cli.stress import stress
 from loupe.cli.train import train
 from loupe.cli.tune import tune
 from loupe.errors import BadFilesError, LoupeError, did_you_mean
+from loupe.files import is_full
 
 OK, NOT_MET, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -105,8 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _with_advice(error: Exception) -> Exception:
     """Say what to do about a full disk, which the system only names."""
-    full = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-    if not isinstance(error, OSError) or error.errno not in full:
+    if not isinstance(error, OSError) or not is_full(error):
         return error
     place = f" for {error.filename}" if error.filename else ""
     return LoupeError(

@@ -40,7 +40,7 @@ def report(
 
     screen, opened = Screen(json, quiet), loupe.open_run(run)
     require_page_place(html or opened.folder / REPORT_FILE)
-    recipe = opened.recipe
+    recipe, _ = opened.recipe, opened.classifier  # refuses a run without a model at once
     dataset = read_again(opened, data, screen, instead="--data")
     dataset = hold_out_validation(dataset, recipe.validation, recipe.seed)
     evaluation = _recalled(opened, dataset, abstain)

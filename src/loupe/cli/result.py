@@ -45,8 +45,7 @@ def conclude(
     if interrupted:
         screen.say(
             f"Ended by Ctrl-C after {len(run.history)} epochs: the model holds what was learned "
-            "by then. The test images were left alone. Go on with: "
-            f"loupe train --resume {run.folder}"
+            f"by then. The test images were left alone. To finish it, {run.way_on}"
         )
     print_evaluation(evaluation, screen)
     if "continued" in run.environment:

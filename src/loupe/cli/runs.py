@@ -45,8 +45,9 @@ def describe_run(run: "loupe.Run") -> dict[str, Any]:
     known: dict[str, Any] = dict.fromkeys(
         ("data", "recipe", "split", "n", "accuracy", "training_seconds", "model_bytes", "problem")
     )
-    known |= {"run": str(run.folder), "finished": run.is_finished}
+    known |= {"run": str(run.folder), "finished": run.is_finished, "state": None}
     try:
+        known["state"] = run.state
         environment, evaluation = run.environment, run.evaluation
         known |= {"recipe": run.recipe.name, "data": environment["data"]["name"]}
         known["training_seconds"] = environment.get("seconds", {}).get("training")
@@ -70,5 +71,5 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
         f"{n:,} {run['split']} images" if accuracy else "",
         duration(run["training_seconds"]) if run["training_seconds"] else "",
         size(run["model_bytes"]) if run["model_bytes"] else "",
-        run["problem"] or ("" if run["finished"] else "not finished"),
+        run["problem"] or ("" if run["finished"] else run["state"]),
     )

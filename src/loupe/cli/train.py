@@ -55,7 +55,7 @@ def train(
     """Train a classifier, measure it, write its report."""
     from loupe.cli.result import conclude
     from loupe.cli.targets import parse_targets
-    from loupe.training.checkpoint import writing
+    from loupe.runs.work import writing
 
     screen, asked = Screen(json, quiet), _asked(no_test, target or (), abstain)
     overrides = parse_settings(setting or ()) | given_only(
@@ -89,7 +89,7 @@ def train(
         else:
             run, dataset = _begin(data, recipe, overrides, reading, out, asked, distil, screen)
     targets = parse_targets([f"{metric}={value}" for metric, value in asked["targets"].items()])
-    with _saying_how_to_go_on(run.folder), writing(run.folder):
+    with _saying_how_to_go_on(run.folder), writing(run):
         use_test, share = not asked["no_test"], asked.get("abstain")
         code = conclude(run, dataset, targets, use_test=use_test, screen=screen, abstain=share)
     raise typer.Exit(code)
@@ -150,7 +150,7 @@ def _refuse_settings_of_another_run(
 @contextlib.contextmanager
 def _saying_how_to_go_on(folder: Path | None) -> Iterator[None]:
     """Say what to do after a Ctrl-C that ends everything at once; the exit code is typer's, 130."""
-    from loupe.runs.run import RECIPE_FILE, list_runs
+    from loupe.runs.run import RECIPE_FILE, Run, list_runs
 
     before = {run.folder for run in list_runs()}
     try:
@@ -164,7 +164,7 @@ def _saying_how_to_go_on(folder: Path | None) -> Iterator[None]:
             ]
             folder = ours[-1] if ours else None
         if folder is not None and (folder / RECIPE_FILE).exists():
-            said = f"Interrupted. Go on with: loupe train --resume {folder}"
+            said = f"Interrupted. To finish it, {Run(folder).way_on}"
         else:
             said = "Interrupted before the training began: there is nothing to resume."
         print(plain(said), file=sys.stderr)

@@ -18,7 +18,7 @@ from torch import Generator as RandomNumbers
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loupe.errors import TrainingError
+from loupe.errors import DivergenceError
 from loupe.generation.networks import LATENT, Discriminator, Generator, Plan
 from loupe.training.optimizers import Adam
 
@@ -222,10 +222,10 @@ def refuse_divergence(pair: Adversaries) -> None:
     """Stop where a loss is no number any more: no step leads back from there.
 
     Raises:
-        TrainingError: it is so.
+        DivergenceError: it is so.
     """
     if not all(map(math.isfinite, pair.losses.values())):
-        raise TrainingError(
+        raise DivergenceError(
             f"A loss is no number any more at step {pair.step}: the generator's training diverged. "
             "Begin anew with another --seed."
         )

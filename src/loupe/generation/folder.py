@@ -1,36 +1,31 @@
 """The `Generation`: a folder of plain files that `loupe generate` writes."""
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from loupe.data.dataset import Dataset
 from loupe.data.generated import GENERATOR_FILE, IMAGES_FILE
 from loupe.data.read import read
-from loupe.errors import RunError, TrainingError
+from loupe.errors import RunError
+from loupe.runs.work import Work, require_empty
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 HISTORY_FILE = "history.csv"
-LOG_FILE = "log.txt"
 PAGE_FILE = "images.html"
 SHEET_FILE = "sheet.png"
 WEIGHTS_FILE = "generator.safetensors"
 
 
 @dataclass(frozen=True)
-class Generation:
+class Generation(Work):
     """One generator and what it drew; everything is read from its folder when it is asked for.
 
     Attributes:
         folder: where its files are.
     """
-
-    folder: Path
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -60,16 +55,17 @@ class Generation:
         """
         if not self.is_finished:
             raise RunError(
-                f"{self.folder} has no {IMAGES_FILE} yet: it was stopped. "
-                f"Go on with: loupe generate --resume {self.folder}"
+                f"{self.folder} has no {IMAGES_FILE} yet: it was stopped. To have them, "
+                f"{self.way_on}"
             )
         return read(self.folder)
 
-    def log(self, line: str) -> None:
-        """Add a line to the log, with the time in UTC."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        with open(self.folder / LOG_FILE, "a", encoding="utf-8") as file:
-            file.write(f"{now} {line}\n")
+    @property
+    def way_on(self) -> str:
+        """What finishes it after it was stopped, as the end of a sentence."""
+        if not (self.folder / GENERATOR_FILE).exists():
+            return super().way_on
+        return f"go on with: loupe generate --resume {self.folder}"
 
 
 def create_generation(out: str | os.PathLike[str]) -> Generation:
@@ -78,18 +74,10 @@ def create_generation(out: str | os.PathLike[str]) -> Generation:
     Raises:
         RunError: `out` holds something already, or cannot be made.
     """
-    folder = Path(out).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            go_on = f", or go on with it by: loupe generate --resume {out}"
-            raise RunError(
-                f"The folder {out} is not empty, and nothing is overwritten: name another one "
-                f"with --out{go_on if (folder / GENERATOR_FILE).exists() else '.'}"
-            )
-    except OSError as error:
-        raise RunError(f"The folder {out} cannot be made: {error}.") from error
-    return Generation(folder)
+    generation = Generation(Path(out).expanduser())
+    is_begun = (generation.folder / GENERATOR_FILE).exists() and not generation.is_finished
+    require_empty(generation.folder, generation.way_on if is_begun else "")
+    return generation
 
 
 def open_generation(path: str | os.PathLike[str]) -> Generation:
@@ -105,19 +93,3 @@ def open_generation(path: str | os.PathLike[str]) -> Generation:
             f"loupe generate DATA --count N --out {path}"
         )
     return Generation(folder)
-
-
-@contextlib.contextmanager
-def writing(generation: Generation) -> Iterator[None]:
-    """Say what to do when the disk refuses what is written.
-
-    Raises:
-        TrainingError: the disk is full or refuses.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise TrainingError(
-            f"The folder {generation.folder} cannot be written: {error}. Make room on the disk, "
-            f"then go on with: loupe generate --resume {generation.folder}"
-        ) from error

@@ -36,7 +36,6 @@ from loupe.generation.folder import (
     Generation,
     create_generation,
     open_generation,
-    writing,
 )
 from loupe.generation.loop import (
     Drawing,
@@ -49,6 +48,7 @@ from loupe.generation.loop import (
 from loupe.generation.settings import MINUTES, Balance, Settings, divided, require_settings
 from loupe.runs.lock import sole_writer
 from loupe.runs.run import Run
+from loupe.runs.work import writing
 from loupe.training.device import keep_heap, without_denormals
 from loupe.training.interruption import stop_on_interrupt
 
@@ -94,7 +94,8 @@ def generate(
         DataError: there is too little to learn from, or the images are too large.
         LoupeError: a setting that cannot be.
         RunError: `out` is not empty.
-        TrainingError: a loss is no number any more, or the disk refuses.
+        DivergenceError: a loss is no number any more.
+        TrainingError: the disk refuses.
 
     Example:
         >>> import loupe, tempfile
@@ -111,7 +112,7 @@ def generate(
     generation = create_generation(out)
     with writing(generation):
         generation.log(f"a generator for {dataset.name}")
-    with sole_writer(Run(generation.folder)):
+    with sole_writer(generation):
         pile = pile_of(dataset)
         bf16 = computes_in_bf16(pile, seed)
         steps = steps or steps_within(pile, minutes or MINUTES, seed, bf16)
@@ -155,7 +156,7 @@ def resume_generation(
     require_unchanged(dataset, noted, learner, "begin a new one")
     dataset = divided(dataset, facts["settings"]["count"])
     classifier = _loaded(facts.get("model"), dataset)
-    with sole_writer(Run(generation.folder)):
+    with sole_writer(generation):
         with writing(generation):
             _remove_unfinished(generation)
             generation.log("resuming")

@@ -23,9 +23,10 @@ from loupe.generation.adversaries import (
     refuse_divergence,
     run_step,
 )
-from loupe.generation.folder import CHECKPOINT_FILE, HISTORY_FILE, Generation, writing
+from loupe.generation.folder import CHECKPOINT_FILE, HISTORY_FILE, Generation
 from loupe.generation.networks import plan_for
 from loupe.generation.settings import Settings
+from loupe.runs.work import writing
 from loupe.training.checkpoint import (
     STATE_KEY,
     load_checkpoint,
@@ -131,7 +132,8 @@ def train_generator(
     """Train to the last step, from the checkpoint if there is one; or until told to stop.
 
     Raises:
-        TrainingError: a loss is no number any more, or the disk refuses.
+        DivergenceError: a loss is no number any more.
+        TrainingError: the disk refuses.
     """
     pair = new_adversaries(pile, settings.seed)
     pair.bf16 = bf16

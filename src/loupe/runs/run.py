@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from loupe.classifier.classifier import Classifier, load
 from loupe.errors import RunError, did_you_mean
 from loupe.recipes.recipe import Recipe, read_recipe, to_dict
 from loupe.runs.history import History, read_history
+from loupe.runs.work import Work, require_empty
 
 RUNS = Path("runs")  # where runs go unless told otherwise
 LEDGER = RUNS / "ledger.jsonl"
@@ -29,7 +29,6 @@ EVALUATION_FILE = "evaluation.json"
 PREDICTIONS_FILE = "predictions.csv"
 ENVIRONMENT_FILE = "environment.json"
 REPORT_FILE = "report.html"
-LOG_FILE = "log.txt"
 
 # What `loupe examine` writes into a run's folder.
 LABELS_FOLDERS = ("labels-train", "labels-test")
@@ -37,14 +36,12 @@ LABELS_PAGE, LABELS_FOUND = "examination.html", "examination.json"
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Work):
     """One training run; everything is read from its folder when it is asked for.
 
     Attributes:
         folder: where its files are.
     """
-
-    folder: Path
 
     @property
     def name(self) -> str:
@@ -73,10 +70,12 @@ class Run:
         Raises:
             RunError: the run has not finished.
         """
+        if self.diverged:
+            raise RunError(f"The run {self.folder} has no {MODEL_FILE}. {self.diverged}")
         if not self.is_finished:
             raise RunError(
-                f"The run {self.folder} has no {MODEL_FILE} yet: it was stopped. "
-                f"Go on with: loupe train --resume {self.folder}"
+                f"The run {self.folder} has no {MODEL_FILE} yet: it was stopped. To have one, "
+                f"{self.way_on}"
             )
         return load(self.folder / MODEL_FILE)
 
@@ -100,6 +99,31 @@ class Run:
     def is_finished(self) -> bool:
         """Whether training came to its end and the model was exported."""
         return (self.folder / MODEL_FILE).exists()
+
+    @property
+    def state(self) -> str:
+        """Whether it is "finished", "not finished", or "diverged": no step leads on from there."""
+        if self.is_finished:
+            return "finished"
+        return "diverged" if self.diverged else "not finished"
+
+    @property
+    def diverged(self) -> str:
+        """What was said of a loss that was no number any more; empty where it always was one."""
+        return str(self._known().get("diverged", ""))
+
+    @property
+    def way_on(self) -> str:
+        """What finishes it after it was stopped, as the end of a sentence."""
+        if not (self.folder / RECIPE_FILE).exists():
+            return super().way_on
+        if "continued" in self._known():  # a few networks only: quicker than to resume it
+            return f"remove {self.folder} and begin again: what continues a run is not resumed"
+        return f"go on with: loupe train --resume {self.folder}"
+
+    def _known(self) -> dict[str, Any]:
+        """The environment, or nothing where none is: a recipe alone makes a run."""
+        return self.environment if (self.folder / ENVIRONMENT_FILE).exists() else {}
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -128,13 +152,7 @@ class Run:
             )
         if (self.folder / REPORT_FILE).exists():
             facts["report"] = str(self.folder / REPORT_FILE)
-        return facts if self.is_finished else {**facts, "state": "not finished"}
-
-    def log(self, line: str) -> None:
-        """Add a line to the run's log, with the time in UTC."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        with open(self.folder / LOG_FILE, "a", encoding="utf-8") as file:
-            file.write(f"{now} {line}\n")
+        return facts if self.is_finished else {**facts, "state": self.state}
 
 
 def create_run(out: Path | None, data: str, recipe: str) -> Run:
@@ -143,19 +161,15 @@ def create_run(out: Path | None, data: str, recipe: str) -> Run:
     Raises:
         RunError: `out` holds something already, or cannot be made.
     """
+    if out is not None:
+        run = Run(out)
+        is_begun = (out / RECIPE_FILE).exists() and not run.is_finished
+        require_empty(out, run.way_on if is_begun else "")
+        return run
     try:
-        if out is None:
-            return Run(_next_folder(f"{_plain(data)}-{_plain(recipe)}"))
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            go_on = f", or go on with that run by: loupe train --resume {out}"
-            raise RunError(
-                f"The folder {out} is not empty, and nothing is overwritten: name another one "
-                f"with --out{go_on if (out / RECIPE_FILE).exists() else '.'}"
-            )
+        return Run(_next_folder(f"{_plain(data)}-{_plain(recipe)}"))
     except OSError as error:
         raise RunError(f"The run folder cannot be made: {error}.") from error
-    return Run(out)
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

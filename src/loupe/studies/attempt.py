@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loupe.data.dataset import Dataset
-from loupe.errors import RecipeError, TrainingError
+from loupe.errors import DivergenceError, RecipeError, TrainingError
 from loupe.recipes.recipe import Recipe
 from loupe.runs.run import MODEL_FILE, RECIPE_FILE, WEIGHTS_FILE, Run, open_run
 from loupe.studies.trials import Outcome, Trial
@@ -150,10 +150,10 @@ def drop_model(folder: Path) -> None:
 
 def _diagnosed(error: Exception) -> Outcome:
     """Tell what a recipe can be blamed for from what it cannot; raises the latter."""
-    if isinstance(error, TrainingError):
-        if isinstance(error.__cause__, OSError):  # the disk, which the next trial needs too
-            raise error
+    if isinstance(error, DivergenceError):
         return "diverged"
+    if isinstance(error, TrainingError):  # the disk, which the next trial needs too
+        raise error
     text = str(error).lower()
     if isinstance(error, MemoryError) or "memory" in text or "alloc" in text:
         return "out of memory"

@@ -5,7 +5,6 @@ as JSON in its metadata. No generator's state is in it: every random number of a
 a generator that is seeded by the run's seed, the member and the step (`loupe.training.loop`).
 """
 
-import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from loupe.errors import RunError, TrainingError
+from loupe.errors import RunError
 from loupe.files import write_bytes
+from loupe.runs.run import Run
+from loupe.runs.work import writing
 from loupe.training.optimizers import Optimizer
 
 FOLDER = "checkpoint"
@@ -39,24 +40,8 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, An
         TrainingError: the disk is full or refuses; the checkpoint before it is untouched.
     """
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    with writing(path.parent.parent):
+    with writing(Run(path.parent.parent)):
         write_bytes(path, save(whole, {STATE_KEY: json.dumps(values)}))
-
-
-@contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Say what to do when the disk refuses what is written into a run's folder.
-
-    Raises:
-        TrainingError: the disk is full or refuses.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise TrainingError(
-            f"The run folder {folder} cannot be written: {error}. Make room on the disk, then go "
-            f"on with: loupe train --resume {folder}"
-        ) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

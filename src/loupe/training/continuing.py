@@ -17,10 +17,17 @@ from loupe.examination.evaluation import evaluate
 from loupe.files import sha256, write_json, write_text
 from loupe.recipes.recipe import to_toml
 from loupe.runs.lock import sole_writer
-from loupe.runs.run import ENVIRONMENT_FILE, RECIPE_FILE, WEIGHTS_FILE, Run, create_run, open_run
+from loupe.runs.run import (
+    ENVIRONMENT_FILE,
+    RECIPE_FILE,
+    WEIGHTS_FILE,
+    Run,
+    create_run,
+    open_run,
+)
+from loupe.runs.work import writing
 from loupe.training.added import added_before, describe_added, read_added
 from loupe.training.additions import Addition, add
-from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap
 from loupe.training.environment import describe_environment
 from loupe.training.job import Watch
@@ -76,10 +83,8 @@ def continue_training(
     keep_heap()
     run = run if isinstance(run, Run) else open_run(run)
     if not run.is_finished or run.environment.get("interrupted"):
-        raise RunError(
-            f"The run {run.folder} has not finished. Finish it first: "
-            f"loupe train --resume {run.folder}"
-        )
+        what_to_do = run.diverged or f"To finish it first, {run.way_on}"
+        raise RunError(f"The run {run.folder} has not finished. {what_to_do}")
     classes = _names(run, only_class)
     dataset = same_data(run, dataset)
     if isinstance(more, (str, os.PathLike)):
@@ -99,7 +104,7 @@ def continue_training(
     }
     asked = {"no_test": run.environment.get("asked", {}).get("no_test", False), **(asked or {})}
     after = create_run(Path(out) if out is not None else None, dataset.name, run.recipe.name)
-    with writing(after.folder):
+    with writing(after):
         environment = describe_environment(addition.dataset, addition.job, dataset.fingerprint)
         environment |= {"asked": asked, "continued": continued}
         write_json(after.folder / ENVIRONMENT_FILE, environment)
@@ -133,7 +138,7 @@ def _with_after(run: Run, dataset: Dataset) -> Run:
     """Note precision and recall of each class after, on validation images."""
     environment = run.environment
     environment["continued"]["after"] = _on_validation(run, dataset)
-    with writing(run.folder):
+    with writing(run):
         write_json(run.folder / ENVIRONMENT_FILE, environment)
     return run
 

@@ -49,7 +49,8 @@ def train_member(
         stop: asked after each step; True ends the training with the weights there are.
 
     Raises:
-        TrainingError: the loss is no number any more, or a checkpoint cannot be written.
+        DivergenceError: the loss is no number any more.
+        TrainingError: a checkpoint cannot be written.
     """
     member = new_member(job, index)
     if checkpoint.exists():

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from loupe.errors import TrainingError
+from loupe.errors import DivergenceError
 from loupe.networks.build import Net, build
 from loupe.networks.panel import Panel, build_stack
 from loupe.networks.stacked import Stack
@@ -192,10 +192,10 @@ def refuse_divergence(member: Member) -> None:
     """Stop where the loss is no number any more: no step leads back from there.
 
     Raises:
-        TrainingError: it is so.
+        DivergenceError: it is so.
     """
     if not torch.isfinite(member.losses).all():
-        raise TrainingError(
+        raise DivergenceError(
             f"The loss is no number any more at step {member.step} of network {member.index + 1}: "
             "training diverged. Train anew with a lower learning_rate, or a longer warmup."
         )
@@ -205,7 +205,8 @@ def save_member(member: Member, path: Path, job: Job) -> None:
     """Write a member's checkpoint.
 
     Raises:
-        TrainingError: its loss is no number: that is nothing to go on from; or the disk refuses.
+        DivergenceError: its loss is no number: that is nothing to go on from.
+        TrainingError: the disk refuses.
     """
     settle(member, job)
     refuse_divergence(member)

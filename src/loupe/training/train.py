@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from loupe.data.again import read_again, require_unchanged
 from loupe.data.dataset import Dataset
-from loupe.errors import DataError, RunError, TrainingError
+from loupe.errors import DataError, DivergenceError, RunError, TrainingError
 from loupe.files import (
     remove_unfinished,
     write_bytes,
@@ -41,9 +41,9 @@ from loupe.runs.run import (
     create_run,
     open_run,
 )
+from loupe.runs.work import writing
 from loupe.training.calibrate import calibrate
 from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
-from loupe.training.checkpoint import writing
 from loupe.training.device import keep_heap, without_denormals
 from loupe.training.distillation import model_file, origin_of, same_model, teacher_of
 from loupe.training.environment import describe_environment
@@ -91,7 +91,8 @@ def train(
         DataError: the data cannot be trained on.
         RecipeError: a setting or the network does not fit the data.
         RunError: `out` is not empty.
-        TrainingError: the loss is no number any more, or the disk refuses.
+        DivergenceError: the loss is no number any more.
+        TrainingError: the disk refuses.
         ModelError: the exported model differs from the trained network.
 
     Example:
@@ -119,7 +120,7 @@ def train(
     if image_weights is not None:
         job = weighted(job, dataset, image_weights)
     run = create_run(Path(out) if out is not None else None, dataset.name, recipe.name)
-    with writing(run.folder):
+    with writing(run):
         environment = describe_environment(dataset, job, fingerprint) | {"asked": dict(asked or {})}
         if taught_by is not None:
             environment["distilled_from"] = origin_of(taught_by)
@@ -150,13 +151,15 @@ def resume(
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
-        RunError: there is no such run, it has finished, or the data is not the same.
+        RunError: there is no such run, it has finished or diverged, or the data is not the same.
     """
     began = time.time()
     keep_heap()
     run = open_run(folder)
     if run.is_finished and not run.environment.get("interrupted"):
         raise RunError(f"The run {run.folder} has finished: there is nothing to resume.")
+    if run.diverged:
+        raise RunError(f"The run {run.folder} cannot go on. {run.diverged}")
     refuse_weighted(run.environment, run.folder)
     _refuse_continued(run)
     dataset = same_data(run, dataset)
@@ -165,7 +168,7 @@ def resume(
     teacher = None if taught_by is None else teacher_of(taught_by, whole, dataset, run.recipe)
     job = prepare(dataset, run.recipe, checkpoint_seconds, teacher=teacher)
     with sole_writer(run):
-        with writing(run.folder):
+        with writing(run):
             _remove_unfinished(run)
             run.log("resuming")
         return complete(run, dataset, job, watch, began)
@@ -230,7 +233,7 @@ def complete(
     members, interrupted = _train_members(run, job, watch or _watch_nothing)
     fitted = time.time() - fitting
     nets = _voters(members, job, dataset)
-    with writing(run.folder):
+    with writing(run):
         write_history(run.folder / HISTORY_FILE, mean_history([m.history for m in members]))
         _write_weights(run.folder / WEIGHTS_FILE, nets)
     exporting = time.time()
@@ -256,7 +259,7 @@ def complete(
             "largest_difference": finished.parity_difference,
         },
     }
-    with writing(run.folder):
+    with writing(run):
         for name in (MODEL_FILE, EVALUATION_FILE, PREDICTIONS_FILE, REPORT_FILE):
             (run.folder / name).unlink(missing_ok=True)  # of what Ctrl-C had cut short
         write_json(run.folder / ENVIRONMENT_FILE, environment)
@@ -279,13 +282,13 @@ def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool
     """Train one network after the other; Ctrl-C keeps those that are complete, or the only one."""
     members: list[Member] = []
     folder = run.folder / CHECKPOINT_FOLDER
-    with writing(run.folder):
+    with writing(run):
         folder.mkdir(exist_ok=True)
 
     def watch_and_record(progress: Progress) -> None:
         if progress.epoch is not None:
             row = progress.epoch
-            with writing(run.folder):
+            with writing(run):
                 run.log(
                     f"network {progress.member + 1}, epoch {row.epoch}: loss {row.loss:.4f}, "
                     f"val_accuracy {row.val_accuracy:.4f}, {row.seconds:.1f} s"
@@ -304,6 +307,9 @@ def _train_members(run: Run, job: Job, watch: Watch) -> tuple[list[Member], bool
             except TrainingError as error:
                 with contextlib.suppress(OSError):  # the disk may be what the error is about
                     run.log(str(error))
+                    if isinstance(error, DivergenceError):
+                        known = run.environment | {"diverged": str(error)}
+                        write_json(run.folder / ENVIRONMENT_FILE, known)
                 raise
             if stop() and members and not member.finished:
                 break  # a network that was cut short does not vote beside whole ones
