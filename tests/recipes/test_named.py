@@ -4,9 +4,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+import loupe
 from loupe.data.dataset import Dataset, Rows
 from loupe.errors import RecipeError
-from loupe.recipes.named import DEFAULT, KINDS, NAMED, recipe, settled
+from loupe.recipes.named import DEFAULT, KINDS, NAMED, doubtful_mirrors, recipe, settled
 from loupe.recipes.recipe import Kind, Recipe, changed, to_toml
 
 
@@ -146,12 +147,28 @@ def test_auto_mirrors_what_may_be_mirrored():
     assert settled(auto, dataset_of(mirrors=False)).augmentation.flip == "none"
 
 
-def test_the_user_can_overrule_the_data():
+def test_of_their_own_images_users_know_best():
     for flip in ("horizontal", "none"):
         chosen = changed(recipe("fast"), {"augmentation.flip": flip})
-        for mirrors in (True, False):
+        for mirrors in (True, None):
             dataset = replace(dataset_of(), mirrors=mirrors)
             assert settled(chosen, dataset).augmentation.flip == flip
+
+
+@pytest.mark.parametrize("mirrored", [{"augmentation.flip": "horizontal"}, {"test_mirror": True}])
+def test_digits_are_not_mirrored_even_if_asked(mirrored):
+    chosen = changed(recipe("fast"), mirrored)
+    with pytest.raises(RecipeError, match=r"cannot be on digits: a mirrored .* a mirrored 2 is no"):
+        settled(chosen, loupe.read("digits"))
+
+
+def test_classes_named_like_digits_are_a_doubt_about_mirroring_them():
+    mirrored = changed(recipe("fast"), {"augmentation.flip": "horizontal"})
+    even, own = dataset_of(mirrors=None), replace(dataset_of(mirrors=None), class_names=("0", "1"))
+    assert "if these are digits or letters, leave it out" in doubtful_mirrors(mirrored, own)
+    assert doubtful_mirrors(mirrored, even) == ""
+    assert doubtful_mirrors(mirrored, replace(own, mirrors=True)) == ""
+    assert doubtful_mirrors(settled(recipe("fast"), own), own) == ""
 
 
 def test_a_run_folder_gives_the_recipe_of_its_run(tmp_path):

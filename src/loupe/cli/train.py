@@ -183,7 +183,7 @@ def _begin(
 ) -> "tuple[loupe.Run, loupe.Dataset]":
     """Start a new run and train it to its end."""
     from loupe.cli.progress import watching
-    from loupe.recipes.named import DEFAULT, settled
+    from loupe.recipes.named import DEFAULT, doubtful_mirrors, settled
     from loupe.recipes.recipe import changed
     from loupe.runs.run import RUNS
 
@@ -201,6 +201,8 @@ def _begin(
     recipe = changed(settled(recipe, dataset), overrides)
     networks = recipe.networks or (recipe.network or "logistic regression",)
     screen.say(f"Training {recipe.name}: {', '.join(networks)}")
+    if doubt := doubtful_mirrors(settled(recipe, dataset), dataset):
+        screen.say(doubt)
     if distil is not None:
         screen.say(f"Learning the probabilities of {distil} in place of the labels.")
     with watching(screen, recipe.members) as watch:

@@ -57,7 +57,8 @@ class Dataset:
             between splits.
         notes: what the reader ignored, fitted or decided, in sentences.
         skipped: files that were left out because the user asked for it.
-        mirrors: whether a mirrored image keeps its label: clothes do, digits and letters never.
+        mirrors: whether a mirrored image keeps its label: clothes do, digits and letters never;
+            None where nobody said, as of one's own images.
         origin: what `read` reads to get the same data again: a name, or a whole path.
         read_options: what else it needs for that.
         fixes: the fixes file that its labels were mended by, if one was.
@@ -74,7 +75,7 @@ class Dataset:
     groups: Groups | None = None
     notes: tuple[str, ...] = ()
     skipped: tuple[Fault, ...] = field(default=(), repr=False)
-    mirrors: bool = False
+    mirrors: bool | None = None
     origin: str = ""
     read_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     fixes: AppliedFixes | None = None

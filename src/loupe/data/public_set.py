@@ -54,7 +54,10 @@ def read_public(entry: PublicSet) -> Dataset:
     """
     if entry.embedded is not None:
         images, labels = entry.embedded()
-        return dataset_from_arrays(images, labels, name=entry.name, class_names=entry.class_names)
+        dataset = dataset_from_arrays(
+            images, labels, name=entry.name, class_names=entry.class_names
+        )
+        return replace(dataset, mirrors=entry.mirrors)
     fetched = fetch_all(entry.name, entry.files)
     splits: tuple[Split, ...] = ("train", "test")
     parts = {split: _part(entry, split, fetched) for split in splits}

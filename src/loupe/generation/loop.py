@@ -96,7 +96,7 @@ def pile_of(dataset: Dataset) -> Pile:
         torch.from_numpy(np.array(train.labels)),
         len(train.class_names),
         plan,
-        train.mirrors,
+        train.mirrors is True,
         round(SHIFT * min(plan.height, plan.width)),
     )
 

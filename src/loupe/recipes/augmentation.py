@@ -29,7 +29,8 @@ class Augmentation:
         erasing_probability: fraction of the images that lose such a square.
         noise: standard deviation of Gaussian noise, as a fraction of full brightness.
         flip: "auto" mirrors left and right only where the data set says that labels survive it
-            (clothes do, digits never); "horizontal" and "none" overrule the data set.
+            (clothes do, digits never); "horizontal" is for images of your own, and refused where
+            the data set says that they do not.
     """
 
     rotation: Annotated[Number, Field(ge=0, le=180)] = 0.0

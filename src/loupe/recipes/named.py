@@ -14,7 +14,7 @@ DEFAULT = "balanced"
 
 # What a variant of a recipe is for: the first word of the condition is the key in the recipe.
 KINDS: dict[Kind, Callable[[Dataset], bool]] = {
-    "objects": lambda data: data.mirrors,
+    "objects": lambda data: data.mirrors is True,
     "tiny": lambda data: min(data.image_shape[:2]) < 16,
     "few": lambda data: len(data.train) < 10_000,
     "table": lambda data: data.image_shape[0] == 1,
@@ -220,6 +220,9 @@ def _found(name: str | os.PathLike[str]) -> Recipe:
 def settled(recipe: Recipe, dataset: Dataset) -> Recipe:
     """Apply the variants that fit the data set, and leave none: what the run really does.
 
+    Raises:
+        RecipeError: images are to be mirrored that lose their label by it.
+
     Example:
         >>> import loupe
         >>> settled(recipe("fast"), loupe.read("digits")).batch_size
@@ -233,4 +236,45 @@ def settled(recipe: Recipe, dataset: Dataset) -> Recipe:
     if recipe.augmentation.flip == "auto":
         flip = "horizontal" if dataset.mirrors else "none"
         recipe = changed(recipe, {"augmentation.flip": flip})
+    _refuse_mirrored_signs(recipe, dataset)
     return recipe
+
+
+def doubtful_mirrors(recipe: Recipe, dataset: Dataset) -> str:
+    """Say what speaks against mirroring images of which nobody said that they may be.
+
+    Args:
+        recipe: settled.
+        dataset: that it is for.
+
+    Returns:
+        A sentence where the classes are named like digits or letters; else nothing.
+    """
+    asked, names = _asked_to_mirror(recipe), dataset.class_names
+    if dataset.mirrors is not None or not asked or not all(map(_is_sign, names)):
+        return ""
+    return (
+        f"{asked} mirrors images, and the classes are named {', '.join(names[:3])}, …: if these "
+        "are digits or letters, leave it out. A mirrored 2 is no 2."
+    )
+
+
+def _is_sign(name: str) -> bool:
+    return len(name) == 1 and name.isalnum()
+
+
+def _asked_to_mirror(recipe: Recipe) -> str:
+    """The setting by which images are mirrored, if any."""
+    if recipe.augmentation.flip == "horizontal":
+        return "augmentation.flip = 'horizontal'"
+    return "test_mirror = true" if recipe.test_mirror else ""
+
+
+def _refuse_mirrored_signs(recipe: Recipe, dataset: Dataset) -> None:
+    asked = _asked_to_mirror(recipe)
+    if asked and dataset.mirrors is False:
+        raise RecipeError(
+            f"recipe '{recipe.name}': {asked} cannot be on {dataset.name}: a mirrored image of it "
+            "does not keep its label, as a mirrored 2 is no 2. Leave flip at 'auto' or 'none', and "
+            "test_mirror at false."
+        )

@@ -85,8 +85,8 @@ class Recipe:
         keep: weights of the "last" epoch, or of the "best" one on validation.
         test_shifts: also average the prediction over the image shifted by a pixel down right, and
             up left.
-        test_mirror: also average over the mirrored image; only where mirrored images keep their
-            label.
+        test_mirror: also average over the mirrored image; refused where mirrored images do not keep
+            their label.
         seed: of everything random in training, the validation split included.
         precision: "auto" computes convolutions in bf16 where the processor does so natively.
         device: "auto" takes a GPU where there is one.

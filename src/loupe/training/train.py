@@ -129,6 +129,8 @@ def train(
         write_json(run.folder / ENVIRONMENT_FILE, environment)
         write_text(run.folder / RECIPE_FILE, to_toml(job.recipe))  # last: it makes this a run
         run.log(f"training {job.recipe.network or 'logistic regression'} on {dataset.name}")
+        if doubt := named.doubtful_mirrors(job.recipe, dataset):
+            run.log(doubt)
     with sole_writer(run):
         return complete(run, dataset, job, watch, began)
 
