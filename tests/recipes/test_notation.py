@@ -93,9 +93,24 @@ def test_an_error_points_at_the_token(text, token, why):
     assert carets.index("^") - 4 == text.rindex(token) and carets.count("^") == len(token)
 
 
-@pytest.mark.parametrize(("text", "position"), [("64C3--MP2", 5), ("64C3-", 5), ("-64C3", 0)])
-def test_an_error_points_at_where_a_layer_is_missing(text, position):
-    with pytest.raises(NotationError, match="'' is no layer") as caught:
+@pytest.mark.parametrize(
+    ("text", "position", "why"),
+    [
+        ("64C3--MP2", 4, "'--' has no layer in between"),
+        ("64C3-", 4, "'-' has nothing after it"),
+        ("64C3-R(8C3-)-GAP", 10, "'-' has nothing after it"),
+        ("64C3-)", 4, "'-' has nothing after it"),
+        ("-64C3", 0, "'-' has nothing before it"),
+        ("64C3-R(-8C3)", 7, "'-' has nothing before it"),
+        ("-", 0, "'-' has nothing before it"),
+        ("64C3-R()", 5, r"'R\(' opens a block without layers"),
+        ("R(", 0, r"'R\(' opens a block without layers"),
+        (")", 0, r"'\)' closes a block that was never opened"),
+        ("64C3-(8C3)", 5, r"'\(8C3\)' opens a block, but only R\( does"),
+    ],
+)
+def test_an_error_points_at_where_a_layer_is_missing(text, position, why):
+    with pytest.raises(NotationError, match=why) as caught:
         parse(text)
     assert caught.value.position == position
 

@@ -170,6 +170,8 @@ def _parse_layers(text: str, start: int, depth: int = 0) -> tuple[tuple[Layer, .
         else:
             match = _TOKEN.match(text, start)
             assert match is not None  # the pattern also matches nothing
+            if not match.group():
+                raise _missing(text, start)
             layers.append(_parse_token(text, start, match.group()))
             end = match.end()
         if not text.startswith("-", end):
@@ -236,6 +238,22 @@ def _unexpected(text: str, position: int) -> NotationError:
     """Point at what follows a layer where '-' should, or the end."""
     why = _UNEXPECTED.get(text[position], "follows without a '-' between the two layers")
     return _error(text, position, text[position:], why)
+
+
+def _missing(text: str, position: int) -> NotationError:
+    """Point at the dashes or brackets around a place where a layer should be."""
+    before, after = text[max(0, position - 1) : position], text[position : position + 1]
+    if after == "(":
+        return _unexpected(text, position)
+    if before == "-" == after:
+        return _error(text, position - 1, "--", "has no layer in between: expected one '-'")
+    if before == "-":
+        return _error(text, position - 1, "-", "has nothing after it: expected a layer, as in 64C3")
+    if after == "-":
+        return _error(text, position, "-", "has nothing before it: expected a layer, as in 64C3")
+    if before == "(":
+        return _error(text, position - 2, "R(", "opens a block without layers, as R(64C3b) has one")
+    return _unexpected(text, position)
 
 
 def _error(text: str, position: int, token: str, why: str) -> NotationError:
