@@ -5,9 +5,10 @@ import drawn
 import pytest
 from hypothesis import given, settings
 
+import loupe
 from loupe.errors import NotationError, RecipeError
 from loupe.recipes.augmentation import Augmentation
-from loupe.recipes.named import NAMED
+from loupe.recipes.named import NAMED, settled
 from loupe.recipes.recipe import (
     Recipe,
     changed,
@@ -123,7 +124,14 @@ def test_a_recipe_is_frozen():
         ({"augmentation": {"rotatio": 3}}, "'augmentation.rotatio' is no setting. Did you mean"),
         ({"qqq": 3}, "'qqq' is no setting."),
         ({"variants": {"few": {"epoch": 3}}}, "'epoch' is no setting. Did you mean 'epochs'?"),
-        ({"variants": {"fev": {}}}, "variants.fev"),
+        ({"rotation": 3}, "'rotation' is no setting. Did you mean 'augmentation.rotation'?"),
+        ({"variants": {"few": {"epoch": 3}}}, "That is in variants.few."),
+        (
+            {"variants": {"few": {"augmentation": {"rotatio": 3}}}},
+            "'augmentation.rotatio' is no setting. Did you mean 'augmentation.rotation'?",
+        ),
+        ({"variants": {"fev": {}}}, "'variants.fev' is no kind of data"),
+        ({"variants": {"fev": {}}}, "Did you mean 'few'?"),
         ({"variants": {"few": {"seed": 3}}}, "variants.few cannot change 'seed'"),
         ({"variants": {"few": {"variants.tiny": {}}}}, "cannot change 'variants.tiny'"),
     ],
@@ -214,3 +222,11 @@ def test_a_budget_can_be_taken_back():
 def test_a_dotted_key_that_leads_nowhere_is_refused(key):
     with pytest.raises(RecipeError, match="is no setting"):
         changed(Recipe(name="mine"), {key: 3})
+
+
+def test_dotted_keys_reach_into_the_settings_of_a_kind_of_data():
+    kinds = {"tiny": {"epochs": 2, "augmentation": {"shift": 0.5}}}
+    mine = from_dict({"name": "mine", "variants": kinds})
+    reached = changed(mine, {"variants.tiny.epochs": 3, "variants.tiny.augmentation.shift": 1.0})
+    assert settled(reached, loupe.read("digits")).epochs == 3
+    assert settled(reached, loupe.read("digits")).augmentation.shift == 1.0

@@ -123,7 +123,7 @@ def test_a_space_is_read_from_a_file(tmp_path):
     ("values", "said"),
     [
         ({"vary": {"learning_rat": [1.0]}}, "Did you mean 'learning_rate'"),
-        ({"vary": {"augmentation.rotaton": [1.0]}}, "Did you mean 'rotation'"),
+        ({"vary": {"augmentation.rotaton": [1.0]}}, "Did you mean 'augmentation.rotation'"),
         ({"vary": {"epochs": {"low": 3, "high": 3}}}, "range from 3 to 3 is empty"),
         ({"vary": {"epochs": {"low": 9, "high": 3}}}, "low must be below"),
         ({"vary": {"epochs": []}}, "holds no value"),

@@ -1,10 +1,11 @@
 """The `Recipe`: everything that decides a run, validated, in TOML and in Python."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import (
@@ -200,7 +201,10 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
         raise RecipeError(_explain(error, str(values.get("name", "?")))) from error
     for kind, overrides in recipe.variants.items():  # they are settings too: refuse slips now
         _refuse_unsettable(recipe.name, kind, overrides)
-        changed(replace(recipe, variants={}), overrides)
+        try:
+            changed(replace(recipe, variants={}), overrides)
+        except RecipeError as error:
+            raise RecipeError(f"{error}\nThat is in variants.{kind}.") from error
     return recipe
 
 
@@ -224,17 +228,38 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     for key, value in overrides.items():
         table, dot, inner = key.partition(".")
         if dot:
-            before = values.get(table, {})
-            if not isinstance(before, Mapping):
-                raise RecipeError(
-                    f"recipe '{recipe.name}': '{key}' is no setting: '{table}' is no table."
-                )
-            values[table] = {**before, inner: value}
+            values[table] = _with_inner(recipe.name, key, values.get(table, {}), inner, value)
         elif key == "augmentation" and isinstance(value, Mapping):
             values[key] = {**values[key], **value}
         else:
             values[key] = value
     return from_dict(values)
+
+
+def _with_inner(name: str, key: str, table: Any, inner: str, value: Any) -> dict[str, Any]:
+    """Copy a table with one of its settings replaced; those of a kind of data have one more dot."""
+    if not isinstance(table, Mapping):
+        outer = key.removesuffix(f".{inner}")
+        raise RecipeError(f"recipe '{name}': '{key}' is no setting: '{outer}' is no table.")
+    kind, dot, rest = inner.partition(".")
+    if dot and key == f"variants.{inner}":
+        return {**table, kind: _with_inner(name, key, table.get(kind, {}), rest, value)}
+    return {**table, inner: value}
+
+
+def nearest_setting(key: str) -> str:
+    """Say which setting a key may have meant; empty when none is near.
+
+    Example:
+        >>> nearest_setting("epoch"), nearest_setting("rotation")
+        (" Did you mean 'epochs'?", " Did you mean 'augmentation.rotation'?")
+    """
+    table, _, inner = key.rpartition(".")
+    known = {field.name: f"augmentation.{field.name}" for field in fields(Augmentation)}
+    if not table:
+        known |= {name: name for name in KEYS}
+    near = difflib.get_close_matches(inner, known, n=1)
+    return f" Did you mean '{known[near[0]]}'?" if near else ""
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -273,9 +298,13 @@ def _explain(error: ValidationError, name: str) -> str:
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"] if part != "Recipe")
         if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            table, _, inner = key.rpartition(".")
-            known = [key.name for key in fields(Augmentation)] if table else KEYS
-            lines.append(f"'{key}' is no setting.{did_you_mean(inner, known)}")
+            lines.append(f"'{key}' is no setting.{nearest_setting(key)}")
+        elif problem["loc"][-1] == "[key]":
+            kinds = get_args(Kind)
+            lines.append(
+                f"'{key.removesuffix('.[key]')}' is no kind of data: expected one of "
+                f"{', '.join(kinds)}.{did_you_mean(str(problem['input']), kinds)}"
+            )
         else:
             said = problem["msg"].removeprefix("Value error, ")
             given = problem["input"]

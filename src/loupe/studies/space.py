@@ -30,7 +30,7 @@ from typing import Any
 
 from loupe.errors import RecipeError, did_you_mean
 from loupe.recipes import named
-from loupe.recipes.recipe import KEYS, Recipe, changed
+from loupe.recipes.recipe import KEYS, Recipe, changed, nearest_setting
 from loupe.studies.spaces import SPACES
 
 Value = str | int | float | bool
@@ -267,7 +267,10 @@ def _range(space: str, key: str, value: Mapping[str, Any]) -> Range:
     known = [each.name for each in fields(Range)]
     unknown = next((each for each in value if each not in known), None)
     if unknown is not None:
-        raise _wrong(space, f"{key}: '{unknown}' is none of {', '.join(known)}.")
+        raise _wrong(
+            space,
+            f"{key}: '{unknown}' is none of {', '.join(known)}.{did_you_mean(unknown, known)}",
+        )
     low, high = value.get("low"), value.get("high")
     for end in (low, high):
         if not isinstance(end, int | float) or isinstance(end, bool):
@@ -290,7 +293,7 @@ def _refuse_what_cannot_be(space: Space) -> None:
         if key in CLOSED:
             raise _wrong(space.name, f"'{key}' cannot be searched: {CLOSED[key]}.")
         if "." not in key and key not in KEYS:
-            raise _wrong(space.name, f"'{key}' is no setting.{did_you_mean(key, KEYS)}")
+            raise _wrong(space.name, f"'{key}' is no setting.{nearest_setting(key)}")
         for value in domain.ends():
             if isinstance(domain, Range) and domain.of_base:
                 value = _of_base(space, key, value)
@@ -303,7 +306,9 @@ def _refuse_what_cannot_be(space: Space) -> None:
 def _of_base(space: Space, key: str, factor: Value) -> Value:
     try:
         return _times(space.base, key, factor)
-    except (AttributeError, TypeError) as error:
+    except AttributeError as error:
+        raise _wrong(space.name, f"'{key}' is no setting.{nearest_setting(key)}") from error
+    except TypeError as error:
         raise _wrong(
             space.name, f"'{key}' is no number of the base: of_base is not for it."
         ) from error
