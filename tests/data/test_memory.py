@@ -37,6 +37,27 @@ def test_labels_are_matched_by_what_they_are_and_never_by_position():
     ]
 
 
+@pytest.mark.parametrize(
+    ("bright", "dark", "expected"),
+    [
+        (np.uint16(51_400), np.uint16(257), 1),
+        (np.int32(51_400), np.int32(200), 1),
+        (np.float32(200), np.float32(1), 1),
+        (np.float64(1), np.float64(0.2), 51),
+        (np.uint8(200), np.float32(1), 255),  # what is stored in another way is scaled by itself
+    ],
+)
+@pytest.mark.parametrize("dark_one", ["train", "test"])
+def test_a_split_of_dark_images_is_scaled_as_the_bright_one_is(bright, dark, expected, dark_one):
+    labels, bright_one = np.array([0, 1]), {"train": "test", "test": "train"}[dark_one]
+    parts = {
+        bright_one: Part(np.full((2, 4, 4), bright), labels),
+        dark_one: Part(np.full((2, 4, 4), dark), labels),
+    }
+    dataset = join_parts("squares", parts)
+    assert (getattr(dataset, dark_one).images == expected).all()
+
+
 def test_groups_of_some_splits_only_are_no_groups():
     images, labels = np.zeros((2, 4, 4), np.uint8), np.array([0, 1])
     with_groups = Part(images, labels, groups=np.array([5, 6]))

@@ -62,7 +62,11 @@ def join_parts(
             shape of their images or the kind of their labels.
     """
     ordered = {split: parts[split] for split in SPLITS if split in parts}
-    pixels = {split: _checked(name, split, part) for split, part in ordered.items()}
+    highest = _highest_of_each_kind(list(ordered.values()))
+    pixels = {
+        split: _checked(name, split, part, highest.get(part.images.dtype.kind))
+        for split, part in ordered.items()
+    }
     _require_one_shape(name, {split: images for split, (images, _) in pixels.items()})
     labels, names = encode_labels(_one_kind(name, ordered), name, class_names)
     counts = [len(images) for images, _ in pixels.values()]
@@ -122,7 +126,22 @@ def _as_array(images: Any, name: str) -> np.ndarray:
         ) from error
 
 
-def _checked(name: str, split: Split | None, part: Part) -> tuple[Images, tuple[str, ...]]:
+def _highest_of_each_kind(parts: Sequence[Part]) -> dict[str, float]:
+    """The largest pixel of all splits, by kind of number: a split alone may hold dark images only.
+
+    Bytes are kept as they are, and need none.
+    """
+    highest: dict[str, float] = {}
+    for images in (part.images for part in parts):
+        kind = images.dtype.kind
+        if kind in "iuf" and images.dtype != np.uint8 and images.size:
+            highest[kind] = max(highest.get(kind, 0.0), float(images.max()))
+    return highest
+
+
+def _checked(
+    name: str, split: Split | None, part: Part, high: float | None = None
+) -> tuple[Images, tuple[str, ...]]:
     where = f"{name} ({split})" if split else name
     images, labels = (len(array) if array.ndim else 0 for array in (part.images, part.labels))
     if images != labels:
@@ -130,7 +149,7 @@ def _checked(name: str, split: Split | None, part: Part) -> tuple[Images, tuple[
             f"{where}: {images} images and {labels} labels were given; each image needs exactly "
             "one label. Give both for the same images, in the same order."
         )
-    return as_images(part.images, where)
+    return as_images(part.images, where, high)
 
 
 def _require_one_shape(name: str, images: Mapping[Split, np.ndarray]) -> None:

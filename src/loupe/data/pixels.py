@@ -10,12 +10,20 @@ from loupe.errors import DataError
 _BLOCK = 4096  # images scaled at a time: keeps the copies in floating point small
 
 
-def as_images(values: np.ndarray, name: str) -> tuple[Images, tuple[str, ...]]:
+def as_images(
+    values: np.ndarray, name: str, high: float | None = None
+) -> tuple[Images, tuple[str, ...]]:
     """Bring images from memory to uint8 `[n h w c]`, with notes on what had to be changed.
 
     Takes `[n h w]`, `[n h w c]`, `[n c h w]` and rows of pixels `[n p]` of square images, also
     with axes of length 1 left over; whole numbers 0..255 (kept) or 0..65535 (scaled), fractions
     0..1 (scaled) or 0..255 (rounded).
+
+    Args:
+        values: the images.
+        name: what they are, for messages.
+        high: the largest value of all images that are scaled alike, as those of the other splits;
+            by default of these.
 
     Raises:
         DataError: another shape or type, or values outside these ranges.
@@ -26,7 +34,7 @@ def as_images(values: np.ndarray, name: str) -> tuple[Images, tuple[str, ...]]:
         ((2, 4, 4, 1), 255, ('Pixels were fractions 0..1: scaled to 0..255.',))
     """
     shaped, shape_note = _shaped(np.asarray(values), name)
-    scaled, scale_note = _scaled(shaped, name)
+    scaled, scale_note = _scaled(shaped, name, high)
     return scaled, tuple(note for note in (shape_note, scale_note) if note)
 
 
@@ -84,7 +92,7 @@ def _shape_advice(shape: tuple[int, ...]) -> str:
     return " Reshape them so that the first axis counts the images."
 
 
-def _scaled(values: np.ndarray, name: str) -> tuple[Images, str]:
+def _scaled(values: np.ndarray, name: str, shared: float | None) -> tuple[Images, str]:
     kind = values.dtype.kind
     if values.dtype == np.uint8:
         return values, ""
@@ -97,7 +105,8 @@ def _scaled(values: np.ndarray, name: str) -> tuple[Images, str]:
     if not values.size:
         return values.astype(np.uint8), ""
     low, high = float(values.min()), float(values.max())
-    full, note = _range_of_fractions(high) if kind == "f" else _range_of_numbers(values, high)
+    top = high if shared is None else shared
+    full, note = _range_of_fractions(top) if kind == "f" else _range_of_numbers(values, top)
     if not (low >= 0 and high <= full):  # also false where a value is not a number
         raise DataError(
             f"{name}: the pixels go from {low:g} to {high:g} ({values.dtype}); expected 0..255, "
