@@ -82,6 +82,15 @@ def palette(**options: object) -> bytes:
 
 OPACITY = np.array([[0, 255], [255, 51]], np.uint8)
 SIXTEEN = np.array([[0, 257, 128], [65535, 32768, 129]], np.uint16)
+# Red is between two levels, green just above and below the middle, blue at the ends, all opaque.
+DEEP = np.array([[[129, 32768, 0, 65535], [385, 32767, 65535, 65535]]], np.uint16)
+ROUNDED = np.array([[[1, 128, 0, 255], [1, 127, 255, 255]]], np.uint8)
+TURN = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
+
+
+def deep(colour: int, pixels: np.ndarray, *more: bytes) -> bytes:
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return png(pixels.shape[1], pixels.shape[0], 16, colour, rows, *more)
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,16 @@ GOOD_FILES = {
         ("palette", "white paper"),
     ),
     "16-bit grey": Good(lambda: saved(SIXTEEN), [[0, 1, 0], [255, 128, 1]], ("16-bit",)),
+    "16-bit colour": Good(lambda: deep(2, DEEP[:, :, :3]), ROUNDED[:, :, :3], ("16-bit",)),
+    "16-bit colour with alpha": Good(lambda: deep(6, DEEP), ROUNDED[:, :, :3], ("16-bit",)),
+    "16-bit colour, turned": Good(
+        lambda: deep(2, np.rot90(DEEP[:, :, :3]), chunk(b"eXIf", TURN)),
+        ROUNDED[:, :, :3],
+        ("16-bit", "turned"),
+    ),
+    "16-bit grey with alpha": Good(
+        lambda: deep(4, DEEP[:, :, [0, 3]]), ROUNDED[:, :, 0], ("16-bit",)
+    ),
     "16-bit grey, TIFF, big-endian": Good(
         lambda: saved(Image.frombytes("I;16B", (3, 2), SIXTEEN.astype(">u2").tobytes()), "TIFF"),
         [[0, 1, 0], [255, 128, 1]],

@@ -35,7 +35,7 @@ from loupe.files import sha256, write_json, written_atomically
 
 LARGEST_BYTES = 4 << 30
 FRESH_SECONDS = 2.0  # the coarsest clock of a file system in use (FAT)
-_VERSION = 2  # raised whenever decoding or fitting gives other pixels than before
+_VERSION = 3  # raised whenever decoding or fitting gives other pixels than before
 _ABANDONED_SECONDS = 24 * 3600  # a temporary file older than this has lost its writer
 
 Status = Int64[np.ndarray, "n 4"]  # size, modified, changed (ns), inode of each file; -1: none

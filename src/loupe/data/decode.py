@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from loupe.arrays import Image
-from loupe.data.png import decode_plain_png, lacks_rows
+from loupe.data.png import decode_deep_png, decode_plain_png, lacks_rows
 from loupe.data.raster import Picture, Uninterpretable, as_picture, rasterise
 from loupe.errors import DataError, Fault
 
@@ -109,7 +109,7 @@ def decode_picture(content: bytes, source: str) -> Picture:
     try:
         with Pillow.open(io.BytesIO(content), formats=_formats()) as image:
             _refuse_bomb(image.size, source)
-            picture = rasterise(image)
+            picture = rasterise(image, functools.partial(decode_deep_png, content))
     except Unreadable:
         raise
     except Uninterpretable as error:

@@ -51,8 +51,15 @@ class Picture:
     done: tuple[str, ...] = ()
 
 
-def rasterise(image: Pillow.Image) -> Picture:
+def rasterise(
+    image: Pillow.Image, decode_deep: Callable[[], np.ndarray | None] | None = None
+) -> Picture:
     """Bring a Pillow image to raw pixels: upright, opaque, 8-bit, grey or RGB.
+
+    Args:
+        image: as it was opened.
+        decode_deep: gives its channels in 16 bits where it has several of so many, which Pillow
+            cuts off to 8; called once Pillow has found the file whole.
 
     Raises:
         Uninterpretable: numbers that are no usual range of grey.
@@ -68,6 +75,10 @@ def rasterise(image: Pillow.Image) -> Picture:
     if image.format == "TIFF" and image.getexif().get(_ORIENTATION, 1) in _TURNED:
         done.append("turned")  # Pillow turns TIFF, and only TIFF, when it loads the pixels
     image.load()
+    deep = decode_deep() if decode_deep else None
+    if deep is not None and "transparency" not in image.info:  # of which Pillow knows the 16 bits
+        image = _eight_bits(image, deep)
+        done.append("16-bit")
     convert = _CONVERSIONS.get(image.mode, _other_colours)
     pixels, alpha = convert(_upright(image, done), done)
     if alpha is not None and alpha.min(initial=255) < 255:
@@ -160,8 +171,19 @@ def _floating(image: Pillow.Image, done: list[str]) -> _Planes:
 
 
 def _from_sixteen_bit(values: np.ndarray) -> np.ndarray:
+    return _rounded(values)[:, :, np.newaxis]
+
+
+def _eight_bits(image: Pillow.Image, deep: np.ndarray) -> Pillow.Image:
+    """The same image with the pixels of 16 bits, rounded, and what else is known of it."""
+    rounded = Pillow.fromarray(_rounded(deep))
+    rounded.info = image.info
+    return rounded
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
     """Scale and round 0..65535 to 0..255; 65535 / 255 is 257, which is odd: no value is between."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)[:, :, np.newaxis]
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 _CONVERSIONS: dict[str, Callable[[Pillow.Image, list[str]], _Planes]] = {
