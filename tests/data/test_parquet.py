@@ -109,6 +109,16 @@ def test_columns_that_are_not_known_are_listed(tmp_path, rows):
         read(tmp_path / "a.parquet")
 
 
+def test_a_damaged_file_is_named_where_sound_ones_lie_one_folder_deeper(tmp_path, rows):
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        write(tmp_path / "data" / f"{split}-00000.parquet", *rows)
+    assert len(read(tmp_path)) == 60
+    (tmp_path / "train-00001.parquet").write_bytes(b"PAR0" + bytes(40))
+    with pytest.raises(BadFilesError, match=r"train-00001\.parquet: it is no Parquet"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("start", [4, 60, 200, -60])
 def test_damage_anywhere_ends_in_an_error(tmp_path, rows, start):
     path = write(tmp_path / "a.parquet", *rows)

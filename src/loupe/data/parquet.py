@@ -110,11 +110,13 @@ def _files(folder: Path) -> dict[Split, list[Path]]:
     """Find the files in a folder or, as Hugging Face's repositories have them, one deeper."""
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
     deeper = folders if len(folders) == 1 else [path for path in folders if path.name == "data"]
-    places = (folder, *deeper)
-    found = next((found for place in places if (found := _files_in(place))), {})
-    if not found:
-        named = [path for place in places for path in sorted(place.glob("*.parquet"))]
-        refuse_strangers(folder, [path for path in named if split_of_file(path.name)], "Parquet")
+    passed: list[Path] = []
+    found: dict[Split, list[Path]] = {}
+    for place in (folder, *deeper):
+        if found := _files_in(place):
+            break
+        passed += [path for path in sorted(place.glob("[!.]*.parquet")) if split_of_file(path.name)]
+    refuse_strangers(folder, passed, "Parquet")  # no sound file was beside them
     return found
 
 
