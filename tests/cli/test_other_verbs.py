@@ -226,6 +226,35 @@ def test_runs_lists_what_is_here(loupe_command, digits_run):
     assert "359 test images" in text
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal as POSIX has them")
+def test_a_narrow_table_of_runs_keeps_what_was_reached(digits_run, tmp_path):
+    shutil.copytree(digits_run, tmp_path / "runs" / "digits-logistic-1")
+    shutil.copytree(digits_run, tmp_path / "runs" / "torn-1")
+    (tmp_path / "runs" / "torn-1" / "environment.json").write_text("{")
+    terminal, inside = os.openpty()
+    command, narrow = [sys.executable, "-m", "loupe", "runs"], {**os.environ, "COLUMNS": "40"}
+    subprocess.run(command, cwd=tmp_path, stdout=inside, env=narrow, check=True)
+    os.close(inside)
+    table, left_out = os.read(terminal, 10_000).decode().split("No room for: ")
+    os.close(terminal)
+    assert "digits-logistic-1" in table and "accuracy" in table and "%" in table
+    assert "torn-1" in table and "unreadable" in table
+    assert max(map(len, table.splitlines())) <= 40
+    assert left_out.startswith("95 % interval, of, recipe")
+    assert "torn-1: " in left_out and "cannot be read" in left_out
+
+
+def test_a_folder_that_holds_no_runs_is_refused_with_the_reason(loupe_command, digits_run):
+    Path("file").write_text("")
+    for folder, reason in (
+        ("nowhere", "is not there"),
+        ("file", "is a file"),
+        (str(digits_run), "is a run itself. List those beside it: loupe runs"),
+    ):
+        result = loupe_command("runs", folder)
+        assert result.code == 2 and reason in result.err
+
+
 def test_runs_says_how_to_make_the_first_one(loupe_command):
     result = loupe_command("runs")
     assert result.code == 0
