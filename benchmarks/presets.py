@@ -93,11 +93,17 @@ def recipe_hash(name: str, data: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def is_of_now(row: dict[str, Any]) -> bool:
+    """Say whether a row was measured with the settings that its recipe's name has now."""
+    name = row["recipe"]
+    return name in NAMED and row["recipe_hash"] == recipe_hash(name, row["data"])
+
+
 def table() -> str:
     """Write the figures of the recipes as they are now, beside their goals."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in newest(rows("presets")):
-        if row["recipe"] in NAMED and row["recipe_hash"] == recipe_hash(row["recipe"], row["data"]):
+        if is_of_now(row):
             groups[row["recipe"], row["data"]].append(row)
     lines = [
         "| recipe | data | test accuracy, % | goal | training, s | whole process, s | goal "

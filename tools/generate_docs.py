@@ -8,28 +8,31 @@ date. The table of what was reached comes from benchmarks/results/*.jsonl and no
 
 import ast
 import contextlib
-import hashlib
 import io
 import json
 import os
 import re
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
 from loupe.cli import main as loupe_command
 from loupe.data.public import PUBLIC
 from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.named import NAMED
-from loupe.recipes.recipe import Recipe, changed, to_toml
+from loupe.recipes.recipe import Recipe
+from measuring import rows
+from presets import is_of_now, newest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "loupe"
 MEASURED = SOURCE / "recipes" / "measured.json"
-RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VERBS = (
     "predict",
@@ -48,9 +51,6 @@ VERBS = (
     "recipes",
     "runs",
 )
-
-# Settings that the first measured recipes did not have yet, as benchmarks/presets.py has it.
-LATER = 'head = "softmax"\nbalance = "none"\n'
 
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -184,19 +184,13 @@ def measured_json() -> str:
 
 def _rows() -> Iterator[dict[str, Any]]:
     """Give the rows of presets and tutorials in one form."""
-    for row in _newest(_lines("presets")):
-        if row["recipe_hash"] == _recipe_hash(row["recipe"], row["data"]):
+    for row in newest(rows("presets")):
+        if is_of_now(row):
             yield _row(row["recipe"], row, row, row["training_seconds"])
-    for row in _lines("tutorials"):
+    for row in rows("tutorials"):
         if row.get("epochs"):  # cut short, for its seconds
             continue
         yield _row(row["name"], row, row["loupe"], row["loupe"]["fit_seconds"])
-
-
-def _newest(every: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last row of each settings, data and seed, as benchmarks/presets.py has it."""
-    keys = ("recipe", "recipe_hash", "data", "seed")
-    return list({(*(r[k] for k in keys), r["machine"]["processor"]): r for r in every}.values())
 
 
 def _row(
@@ -214,23 +208,6 @@ def _row(
         "seconds": figures["seconds"],
         "parameters": figures["parameters"],
     }
-
-
-def _recipe_hash(name: str, data: str) -> str:
-    """The settings of a name on a data set, as benchmarks/presets.py tells them apart."""
-    if name not in NAMED:
-        return ""
-    recipe = NAMED[name]
-    overrides = recipe.variants.get("objects", {}) if data == "fashion-mnist" else {}
-    settled = changed(changed(recipe, {"variants": {}}), overrides)
-    text = to_toml(settled).replace(LATER, "")
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _lines(name: str) -> Iterator[dict[str, Any]]:
-    path = RESULTS / f"{name}.jsonl"
-    if path.exists():
-        yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
 def _summary(data: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
