@@ -45,6 +45,7 @@ def test_a_class_is_trained_anew_and_the_report_shows_it_before_and_after(loupe_
     assert json.loads((after.folder / "evaluation.json").read_text())["looks_at_test"] == 2
     of_train = loupe_command("evaluate", after.folder, "--split", "train")
     assert "The 6 images that the run was continued with are not among these" in of_train.out
+    assert "To have all measured, put them into one folder" in of_train.out
 
 
 @pytest.mark.slow

@@ -73,7 +73,8 @@ def say_what_was_added(run: "loupe.Run | None", screen: Screen, verb: str) -> No
     number = sum(each["more"]["images"] for each in (*continued.get("earlier", ()), continued))
     screen.say(
         f"  The {number:,} images that the run was continued with are not among these: {verb} are "
-        "those of the run that was continued first."
+        f"those of the run that was continued first. To have all {verb}, put them into one folder "
+        "and train a run on it."
     )
 
 
