@@ -66,6 +66,18 @@ def test_validation_and_training_images_are_never_entered(tiny_dataset, nearest_
     assert not ledger.exists()
 
 
+def test_each_folder_in_which_somebody_works_counts_its_own_looks(
+    tiny_dataset, nearest_mean, tmp_path, monkeypatch
+):
+    classifier, counted = nearest_mean(tiny_dataset.train), []
+    for name in ("one", "one", "other"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        counted.append(evaluate(classifier, tiny_dataset).looks_at_test)
+    assert counted == [1, 2, 1]
+    assert (tmp_path / "one" / "runs" / "ledger.jsonl").exists()
+
+
 def test_without_a_ledger_no_look_is_counted(tiny_dataset, nearest_mean, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = evaluate(nearest_mean(tiny_dataset.train), tiny_dataset, ledger=None)

@@ -16,7 +16,7 @@ from loupe.data.split import hold_out_validation
 from loupe.examination.curves import verdict
 from loupe.examination.evaluation import Evaluation, write_evaluation
 from loupe.reporting.words import duration, ordinal, size
-from loupe.runs.run import MODEL_FILE, Run
+from loupe.runs.run import LEDGER, MODEL_FILE, Run
 
 # What to try for more, after one of ours.
 NEXT_RECIPE = {"fast": "balanced", "balanced": "best"}
@@ -65,7 +65,8 @@ def print_evaluation(evaluation: Evaluation, screen: Screen) -> None:
         screen.say(f"These are {evaluation.split} images, which the training has seen in one way "
                    "or another: expect less of new ones.")  # fmt: skip
     elif evaluation.looks_at_test:
-        screen.say(f"This was the {ordinal(evaluation.looks_at_test)} look at these test images.")
+        look = ordinal(evaluation.looks_at_test)
+        screen.say(f"This was the {look} look at these test images, as {LEDGER} counts them.")
 
 
 def print_targets(targets: Sequence[Target], evaluation: Evaluation, screen: Screen) -> bool:

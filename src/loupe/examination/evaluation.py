@@ -37,9 +37,8 @@ from loupe.examination.metrics import (
 from loupe.examination.wording import counted, percent
 from loupe.files import inert, write_bytes, write_json
 from loupe.runs.ledger import enter_look, looks
-from loupe.runs.run import Run
+from loupe.runs.run import LEDGER, Run
 
-LEDGER = Path("runs/ledger.jsonl")
 GUESSES = 3  # guesses of each image in predictions.csv
 
 

@@ -22,11 +22,11 @@ from loupe.data.dataset import Dataset, Split, require_dataset
 from loupe.data.split import hold_out_validation
 from loupe.errors import LoupeError, ModelError, did_you_mean
 from loupe.examination.distortions import STRESSES, Ground, Stress
-from loupe.examination.evaluation import LEDGER, evaluate
+from loupe.examination.evaluation import evaluate
 from loupe.examination.intervals import wilson
 from loupe.examination.wording import counted, percent
 from loupe.framing import Framing
-from loupe.runs.run import Run, open_run
+from loupe.runs.run import LEDGER, Run, open_run
 
 SEED = 1903  # of directions, signs and noise: the same images suffer the same in every model
 BATCH_SIZE = 512  # images that are distorted at once

@@ -126,10 +126,10 @@ def _looks(run: Run, evaluation: Evaluation) -> str:
     if looks == 0:
         return "No ledger of looks at these test images was kept."
     if looks == 1:
-        return "This was the first look at these test images."
+        return "This was the first look at these test images, as the ledger counts them."
     return (
-        f"This was the {ordinal(looks)} look at these test images: with each choice that follows "
-        "from one, the figure flatters a little more."
+        f"This was the {ordinal(looks)} look at these test images, as the ledger counts them: with "
+        "each choice that follows from one, the figure flatters a little more."
     )
 
 
