@@ -33,6 +33,12 @@ def test_every_verb_explains_itself(loupe_command, verb):
     assert verb in loupe_command("--help").out
 
 
+def test_the_list_of_verbs_cuts_no_sentence_off(loupe_command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    verbs = loupe_command("--help").out.partition("Commands:")[2].strip().splitlines()
+    assert [line for line in verbs if line.endswith("...")] == []
+
+
 def test_an_unknown_verb_is_a_users_error_with_the_nearest_name(loupe_command):
     result = loupe_command("trian")
     assert result.code == 2

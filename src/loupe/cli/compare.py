@@ -29,9 +29,10 @@ def compare(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare models: which is better, whether that is real, which one to take.
+    """Compare models: which is better, and whether that is real.
 
-    On validation images that none of them was trained on; test images are not looked at.
+    Says which one to take, on validation images that none of them was trained on; test images are
+    not looked at.
     """
     from loupe.examination.candidates import find_candidates, origin_of, require_same_terms
 

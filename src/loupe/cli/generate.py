@@ -59,7 +59,7 @@ def generate(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a generator on the training images, and draw more of them.
+    """Train a generator, and draw more training images by it.
 
     The images are marked: they can be trained on (loupe train DATA --generated DIR), and can be no
     validation or test images.

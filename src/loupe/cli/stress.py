@@ -41,10 +41,10 @@ def stress(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Distort images in nine ways, each in five strengths, and read them again.
+    """Distort images in nine ways, and see where accuracy is lost.
 
-    Shift, rotation, scale, stroke width, blur, noise, contrast, inversion, occlusion: shows where
-    the first percentage point of accuracy is lost.
+    Shift, rotation, scale, stroke width, blur, noise, contrast, inversion, occlusion, each in five
+    strengths: shows where the first percentage point of accuracy is lost.
     """
     from loupe.cli.evaluate import divided, read_for
     from loupe.cli.settings import given_only

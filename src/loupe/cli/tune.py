@@ -31,7 +31,7 @@ def tune(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search for a better recipe, without a look at the test images.
+    """Search for a better recipe, without the test images.
 
     Started again it goes on, and several processes may share a study. Ends with best.toml and
     whether it is really better.
