@@ -118,7 +118,7 @@ class Run(Work):
         if not (self.folder / RECIPE_FILE).exists():
             return super().way_on
         if "continued" in self._known():  # a few networks only: quicker than to resume it
-            return f"remove {self.folder} and begin again: what continues a run is not resumed"
+            return f"remove {self.folder} and begin again: what continues a run is not resumed."
         return f"go on with: loupe train --resume {self.folder}"
 
     def _known(self) -> dict[str, Any]:

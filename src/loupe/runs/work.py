@@ -25,7 +25,7 @@ class Work:
     @property
     def way_on(self) -> str:
         """What finishes it after it was stopped, as the end of a sentence."""
-        return f"remove {self.folder} and begin again: nothing was trained yet"
+        return f"remove {self.folder} and begin again: nothing was trained yet."
 
     def log(self, line: str) -> None:
         """Add a line to the log, with the time in UTC."""
