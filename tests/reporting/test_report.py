@@ -148,17 +148,6 @@ def test_the_opening_picture_has_no_holes(num_wrong: int, make_run: MakeRun) -> 
     assert wall.count("<li>") >= min(num_wrong, 1)
 
 
-def test_no_line_ends_between_a_number_and_its_percent_sign(make_run: MakeRun) -> None:
-    evaluation = simulate(num_images=500, wrong=0.2)
-    dataset = replace(evaluation.dataset, origin="at 5 % noise/")
-    run = make_run(replace(evaluation, dataset=dataset))
-    content = write_report(run, evaluation).read_text().partition("<body>")[2]
-    shown, _, _ = content.partition("<script>")
-    assert re.findall(r"\d %", re.sub(r"(?s)<pre.*?</pre>|title=.*?>", "", shown)) == []
-    assert "95\u202f%" in shown
-    assert "loupe train &#39;at 5 % noise/&#39;" in shown  # what is copied stays as it is
-
-
 def test_a_run_that_left_the_test_images_alone_says_so(make_run: MakeRun) -> None:
     evaluation = simulate(split="validation")
     run = make_run(evaluation)

@@ -40,7 +40,7 @@ def test_every_figure_and_picture_is_on_the_page(tmp_path: Path) -> None:
     assert text.count('class="im sheet-stress"') == 2 + 2 * 6 * 3  # the wall, and the sections
     assert "Left out: stroke width, for the objects are filled." in text
     assert "The first point is lost to blur, at the third strength" in text
-    assert "Up to 4\u202f% it costs less than a point" in text
+    assert "Up to 4 % it costs less than a point" in text
     assert text.count("example wrong") == 3
     assert page is not None
 

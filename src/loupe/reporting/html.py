@@ -3,7 +3,6 @@
 import base64
 import functools
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,6 @@ from loupe.reporting.sheets import COLUMNS, Sheet, draw
 
 PAGE_BYTES = 5_000_000  # at most: it is sent by mail and opened on telephones
 FRAME_BYTES = 100_000  # of it for style, script, and what stands above the sections
-# No line ends between a number and its sign; what is to be copied stays as it is.
-LOOSE_PERCENT = re.compile(r"(?s)(<pre.*?</pre>)|(?<=\d) %(?![\w%])")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -63,7 +60,7 @@ def page(template: str, sections: Sequence[Section], **values: Any) -> str:
     drawn = draw(tuple(sheets.values()), PAGE_BYTES - FRAME_BYTES - num_words_bytes)
     script = render("page.js.j2")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    text = str(
+    return str(
         render(
             template,
             sections=sections,
@@ -78,10 +75,6 @@ def page(template: str, sections: Sequence[Section], **values: Any) -> str:
             **values,
         )
     )
-    head, body = text.split("<body>", 1)
-    body, rest = body.split("<script>", 1)
-    body = LOOSE_PERCENT.sub(lambda found: found[1] or f"{words.NARROW}%", body)
-    return f"{head}<body>{body}<script>{rest}"
 
 
 @functools.cache
