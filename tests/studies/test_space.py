@@ -2,19 +2,24 @@
 
 import re
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loupe.errors import RecipeError
+from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.notation import parse
-from loupe.recipes.recipe import changed
+from loupe.recipes.recipe import KEYS, changed
+from loupe.studies.beginning import chosen_of
+from loupe.studies.domain import Choice, Range
 from loupe.studies.fitting import fitting
+from loupe.studies.journal import Journal
 from loupe.studies.space import (
-    Choice,
-    Range,
+    CLOSED,
     as_values,
     filled,
     find_space,
@@ -94,6 +99,102 @@ def test_parts_are_put_in_the_place_of_words(width, suffix, drop):
     assert network == f"{width}C3{suffix}{drop}-{width}C3-16N"
 
 
+# Of every setting of a recipe a value that `logistic` does not have.
+OTHER: dict[str, Any] = {
+    "name": "mine", "network": "8N", "activation": "tanh", "initialization": "kaiming",
+    "head": "one-vs-rest", "balance": "weights", "members": 2, "networks": ["8N", "4C3"],
+    "epochs": 3, "batch_size": 32, "optimizer": "sgd", "learning_rate": 0.1,
+    "muon_learning_rate": 0.2, "momentum": 0.5, "beta_2": 0.9, "schedule": "cosine",
+    "warmup": 0.1, "weight_decay": 0.1, "label_smoothing": 0.1, "ema": 0.9, "focus": 0.5,
+    "focus_from": 3, "augmentation": {"rotation": 5.0}, "validation": 0.2, "patience": 3,
+    "keep": "best", "test_shifts": True, "test_mirror": True, "seed": 7, "precision": "float32",
+    "device": "cpu", "minutes": 1.0, "variants": {"few": {"epochs": 3}},
+    "augmentation.rotation": 5.0, "augmentation.scale": 0.1, "augmentation.shear": 0.1,
+    "augmentation.shift": 1.0, "augmentation.elastic": 1.0, "augmentation.thickness": 0.1,
+    "augmentation.erasing": 2, "augmentation.erasing_probability": 0.1,
+    "augmentation.noise": 0.1, "augmentation.flip": "horizontal",
+}  # fmt: skip
+SETTINGS = (*KEYS, *(f"augmentation.{each.name}" for each in fields(Augmentation)))
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_any_setting_of_a_recipe_varies_or_is_refused_with_the_reason(key, tmp_path):
+    values = {"name": "mine", "base": "logistic", "vary": {key: [OTHER[key]]}}
+    if key in CLOSED:
+        with pytest.raises(RecipeError, match=re.escape(CLOSED[key])):
+            space_of(values)
+        return
+    space = space_of(values)
+    journal = Journal(tmp_path, space)
+    opened = journal.begin()
+    recipe = opened.recipe(space.base)
+    opened.end(replace(opened.trial, outcome="finished", accuracy=0.5))
+    assert recipe == changed(space.base, {key: OTHER[key]})
+    (trial,) = Journal(tmp_path, space_of(as_values(space))).trials()
+    assert space.recipe(trial.chosen) == recipe
+    assert (
+        chosen_of(space_of({**values, "vary": {key: [recipe_value(space.base, key)]}}), recipe)
+        is None
+    )
+
+
+def recipe_value(recipe, key: str):
+    """A setting's value as a space would list it."""
+    table, _, inner = key.partition(".")
+    value = getattr(recipe, table)
+    if key == "networks":
+        return [recipe.network]
+    return getattr(value, inner) if inner else value
+
+
+def test_committees_vary_with_their_parts(tmp_path):
+    networks = [["{n}N"], ["{n}N", "4C3-{n}N"]]
+    values = {"base": "logistic", "vary": {"networks": networks}, "parts": {"n": [8, 16]}}
+    space = space_of({"name": "mine", **values})
+    assert space.vary["networks"].ends() == ("{n}N", "{n}N + 4C3-{n}N")
+    assert space_of(as_values(space)) == space
+    recipe = space.recipe({"networks": "{n}N + 4C3-{n}N", "{n}": 16})
+    assert (recipe.networks, recipe.members) == (("16N", "4C3-16N"), 2)
+    assert chosen_of(space, recipe) == {"networks": "{n}N + 4C3-{n}N", "{n}": 16}
+    alone = space.recipe({"networks": "{n}N", "{n}": 8})
+    assert (alone.networks, alone.members) == (("8N",), 1)
+    assert chosen_of(space, changed(space.base, {"network": "8N"})) == {
+        "networks": "{n}N",
+        "{n}": 8,
+    }
+    fixed = {
+        "base": "logistic",
+        "vary": {"epochs": [1, 2]},
+        "fixed": {"networks": ["{n}N", "4C3"]},
+        "parts": {"n": [8]},
+    }
+    assert space_of({"name": "mine", **fixed}).recipe({"epochs": 1, "{n}": 8}).members == 2
+
+
+def test_committees_of_which_one_fits_no_image_are_left_out():
+    vary = {"networks": [["8N", "8C3-MP2-MP2-MP2"], ["8N", "16N"]]}
+    left = fitting(space_of({"name": "mine", "vary": vary}), (4, 4, 1), mirrored=False)
+    assert left.vary["networks"] == Choice(("8N + 16N",))
+
+
+def test_a_table_of_augmentations_needs_no_quotes(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[vary]\naugmentation.rotation = [0, 5]\n[fixed]\naugmentation.shift = 1\n")
+    space = read_space(path)
+    assert space.vary == {"augmentation.rotation": Choice((0, 5))}
+    assert space.fixed == {"augmentation.shift": 1}
+
+
+def test_a_base_from_a_file_is_kept_whole(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 7\n")
+    space = space_of({"name": "s", "base": str(path), "vary": {"batch_size": [32, 64]}})
+    path.write_text("epochs = 8\n")
+    kept = space_of(as_values(space))
+    assert kept == space
+    assert kept != space_of({"name": "s", "base": str(path), "vary": {"batch_size": [32, 64]}})
+
+
 PAGE = Path(__file__).parents[2] / "docs" / "tuning.md"
 
 
@@ -145,6 +246,28 @@ def test_a_space_is_read_from_a_file(tmp_path):
         ({"vary": {"epochs": [1]}, "fixd": {}}, "Did you mean 'fixed'"),
         ({"vary": {"epochs": [1]}, "base": "fsat"}, "Did you mean 'fast'"),
         ({"vary": [1]}, "must be a table"),
+        ({"vary": {"networks": ["300N", "8C3"]}}, "is no list of networks"),
+        ({"vary": {"networks": [[]]}}, "committee of nobody"),
+        ({"vary": {"networks": [["8N", "{a}N"]]}}, "no 'a'"),
+        ({"vary": {"networks": [["8N", "8X"]]}}, "is no layer"),
+        ({"vary": {"networks": [["8N"]], "network": ["8N"]}}, "in place of the one"),
+        ({"vary": {"networks": [["8N"], ["8N"]]}}, "twice"),
+        ({"vary": {"networks": [["8N", "9N", "7N"]]}, "fixed": {"members": 2}}, "for 2 members"),
+        ({"vary": {"network": [["8N"]]}}, "only networks takes lists"),
+        ({"vary": {"epochs": [1, 2, 1]}}, "holds 1 twice"),
+        ({"vary": {"epochs": [1]}, "fixed": {"epochs": 1}}, "keep one of them"),
+        ({"vary": {"epochs": {"low": 1, "high": float("inf")}}}, "finite numbers"),
+        ({"vary": {"epochs": {"low": 1, "high": 2, "log": "false"}}}, "expected true or false"),
+        (
+            {"vary": {"weight_decay": {"low": 1, "high": 2, "of_base": True}}, "base": "logistic"},
+            "is 0 in the base",
+        ),
+        ({"vary": {"variants.few": [1]}}, "name the settings themselves"),
+        ({"vary": {"augmentation": [{"rotation": 3}]}}, "name what is in it"),
+        (
+            {"vary": {"network": ["{n}N"]}, "parts": {"n": {"low": 1, "high": 2, "of_base": True}}},
+            "no value in the base",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(values, said):

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from loupe.reporting.figures import HEIGHT, WIDTH, Axis, nice_step
 from loupe.reporting.html import render
 from loupe.reporting.words import duration, percent
+from loupe.studies.domain import Choice, Domain, Range, Value
 from loupe.studies.search import Search
-from loupe.studies.space import Choice, Domain, Range, Value
 from loupe.studies.trials import Trial
 
 POORLY = 0.25  # share of the finished trials that may lie below a chart's axis: a few are hopeless

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from loupe.errors import NotationError
 from loupe.recipes.notation import parse
 from loupe.recipes.recipe import Recipe
-from loupe.studies.space import MOST_TRIED, OF_BASE, Choice, Domain, Space, Value, filled
+from loupe.studies.domain import Choice, Domain, Value
+from loupe.studies.space import MOST_TRIED, OF_BASE, Space, filled, networks_of, value_of
 from loupe.studies.trials import Trial
 
 Chosen = dict[str, Value]
@@ -66,24 +67,18 @@ def chosen_of(space: Space, base: Recipe) -> Chosen | None:
     for name, domain in space.domains().items():
         if _is_of_network(name):
             continue
-        value = 1.0 if name.endswith(OF_BASE) else _value_of(base, name)
+        value = 1.0 if name.endswith(OF_BASE) else value_of(base, name)
         if not _holds(domain, value):
             return None
         chosen[name] = value
-    if "network" not in space.vary and not space.parts:
+    if not any(map(_is_of_network, space.domains())):
         return chosen
-    network = _network_of(space, base.network)
+    network = _network_of(space, base)
     return None if network is None else {**chosen, **network}
 
 
 def _is_of_network(name: str) -> bool:
-    return name == "network" or name.startswith("{")
-
-
-def _value_of(recipe: Recipe, name: str) -> Value:
-    table, dot, inner = name.partition(".")
-    value: Value = getattr(getattr(recipe, table), inner) if dot else getattr(recipe, name)
-    return value
+    return name in ("network", "networks") or name.startswith("{")
 
 
 def _holds(domain: Domain, value: Value) -> bool:
@@ -92,15 +87,19 @@ def _holds(domain: Domain, value: Value) -> bool:
     return isinstance(value, int | float) and domain.low <= value <= domain.high
 
 
-def _network_of(space: Space, network: str) -> Chosen | None:
-    """The template and the parts that give a network, if one of the first that are tried does."""
-    templates = space.vary.get("network", Choice((space.fixed.get("network", ""),))).ends()
+def _network_of(space: Space, base: Recipe) -> Chosen | None:
+    """The template and the parts that give the base's, if one of the first that are tried does."""
+    key = space.network_key
+    if key == "network" and base.networks:
+        return None  # one for all members is never a committee of several
+    here = [_spelt(each) for each in base.networks or (base.network,)]
+    values = space.vary[key].ends() if key in space.vary else (space.fixed.get(key, ""),)
     words = [f"{{{part}}}" for part in space.parts]
     for parts in itertools.islice(_all_parts(space), MOST_TRIED):
         named = dict(zip(words, parts, strict=True))
-        for template in templates:
-            if _spelt(filled(str(template), named)) == _spelt(network):
-                return {"network": template, **named} if "network" in space.vary else named
+        for value in values:
+            if [_spelt(filled(each, named)) for each in networks_of(value)] == here:
+                return {key: value, **named} if key in space.vary else named
     return None
 
 

@@ -6,7 +6,15 @@ from dataclasses import replace
 from loupe.errors import RecipeError
 from loupe.recipes.notation import parse
 from loupe.recipes.shapes import Shape, layer_shape
-from loupe.studies.space import MOST_TRIED, Choice, Space, filled, network_text
+from loupe.studies.domain import Choice
+from loupe.studies.space import (
+    MOST_TRIED,
+    Space,
+    ends_of_parts,
+    filled,
+    network_text,
+    networks_of,
+)
 
 
 def fitting(space: Space, image_shape: tuple[int, int, int], *, mirrored: bool) -> Space:
@@ -34,17 +42,17 @@ def fitting(space: Space, image_shape: tuple[int, int, int], *, mirrored: bool) 
                 "base if a mirrored image keeps its label."
             )
         space = replace(space, vary=vary)
-    domain = space.vary.get("network")
+    key = space.network_key
+    domain = space.vary.get(key)
     if not isinstance(domain, Choice):
         return space
-    words = [f"{{{part}}}" for part in space.parts]
-    ends = list(itertools.product(*(part.ends() for part in space.parts.values())))[:MOST_TRIED]
+    ends = list(itertools.islice(ends_of_parts(space), MOST_TRIED))
     left = tuple(
-        template
-        for template in domain.values
+        value
+        for value in domain.values
         if any(
-            _fits(filled(str(template), dict(zip(words, values, strict=True))), image_shape)
-            for values in ends
+            all(_fits(filled(each, parts), image_shape) for each in networks_of(value))
+            for parts in ends
         )
     )
     if not left:
@@ -53,8 +61,7 @@ def fitting(space: Space, image_shape: tuple[int, int, int], *, mirrored: bool) 
             f"space '{space.name}': none of its networks fits images of {width} x {height} pixels. "
             "Give some with less pooling and smaller kernels."
         )
-    network = {"network": Choice(left)}
-    kept = replace(space, vary={**space.vary, **network})
+    kept = replace(space, vary={**space.vary, key: Choice(left)})
     text = network_text(kept)
     return replace(kept, parts={k: v for k, v in space.parts.items() if f"{{{k}}}" in text})
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from loupe.recipes.recipe import Recipe
+from loupe.studies.domain import Choice, Domain, Range, Value
 from loupe.studies.lock import locked
-from loupe.studies.space import Choice, Domain, Range, Space, Value
+from loupe.studies.space import Space
 from loupe.studies.trials import Trial, record_of, trial_of
 
 JOURNAL_FILE, LOCKS, RECORD = "journal.log", "locks", "record"

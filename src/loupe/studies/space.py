@@ -13,6 +13,7 @@ A space is TOML, or a name in `SPACES`:
     "augmentation.rotation" = {low = 0, high = 15}
     epochs = {low = 0.5, high = 2, of_base = true} # times the base's, which depend on the data
     network = ["{width}C3{norm}-MP2-{units}N"]     # words in braces are parts
+                                                   # committees: networks = [["8N"], ["8N", "9N"]]
 
     [parts]
     width = [16, 32]
@@ -23,17 +24,17 @@ A space is TOML, or a name in `SPACES`:
 import itertools
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loupe.errors import RecipeError, did_you_mean
 from loupe.recipes import named
-from loupe.recipes.recipe import KEYS, Recipe, changed, nearest_setting
+from loupe.recipes.recipe import KEYS, Recipe, changed, from_dict, nearest_setting, to_dict
+from loupe.studies.domain import AND, Domain, Range, Value, domain_of, plain_domain, wrong
 from loupe.studies.spaces import SPACES
 
-Value = str | int | float | bool
 OF_BASE = " of base"  # ends the name of what is drawn as a multiple of the base's value
 
 # What a search may not choose, and why.
@@ -43,51 +44,12 @@ CLOSED = {
     "seed": "a lucky seed is no better recipe",
     "validation": "a search has validation images of its own",
     "minutes": "a time would be other epochs on another machine: vary epochs",
+    "augmentation": 'it is a table: name what is in it, as "augmentation.rotation"',
     "device": "a recipe must not be tied to one machine",
 }
 TABLES = {"base", "name", "description", "fixed", "vary", "parts"}
 DEEPEST = 5  # parts in parts: more is a circle
 MOST_TRIED = 500  # networks of a space that are read before the search
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several values."""
-
-    values: tuple[Value, ...]
-
-    def ends(self) -> tuple[Value, ...]:
-        """Values that stand for all: every one."""
-        return self.values
-
-
-@dataclass(frozen=True)
-class Range:
-    """A number between two, both included.
-
-    Attributes:
-        low: the least; whole numbers only, where both ends are whole.
-        high: the greatest.
-        log: drawn evenly by its logarithm: for what goes over powers of ten.
-        of_base: what is drawn is multiplied with the base's value, which depends on the data.
-    """
-
-    low: int | float
-    high: int | float
-    log: bool = False
-    of_base: bool = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether only whole numbers are in it."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
-
-    def ends(self) -> tuple[Value, ...]:
-        """Values that stand for all: the least and the greatest."""
-        return (self.low, self.high)
-
-
-Domain = Choice | Range
 
 
 @dataclass(frozen=True)
@@ -106,7 +68,7 @@ class Space:
     name: str
     base: Recipe
     vary: Mapping[str, Domain]
-    fixed: Mapping[str, Value] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, Domain] = field(default_factory=dict)
     description: str = ""
 
@@ -118,7 +80,21 @@ class Space:
         }
         return {**vary, **{f"{{{name}}}": domain for name, domain in self.parts.items()}}
 
-    def settings(self, chosen: Mapping[str, Value], base: Recipe | None = None) -> dict[str, Value]:
+    def templates(self) -> list[tuple[str, ...]]:
+        """Give the networks that trials can have, with words in braces: of a committee each."""
+        key = self.network_key
+        domain = self.vary.get(key)
+        given = list(domain.ends()) if domain else []
+        if key in self.fixed:
+            given.append(self.fixed[key])
+        return [networks_of(value) for value in given]
+
+    @property
+    def network_key(self) -> str:
+        """The setting that holds the networks: "networks" where they are committees'."""
+        return "networks" if {"networks"} & {*self.vary, *self.fixed} else "network"
+
+    def settings(self, chosen: Mapping[str, Value], base: Recipe | None = None) -> dict[str, Any]:
         """Give a trial's settings of a recipe from what it has chosen; `fixed` included.
 
         Args:
@@ -139,9 +115,12 @@ class Space:
                 settings[key] = _times(base or self.base, key, value)
             elif not name.startswith("{"):
                 settings[name] = value
+        parts = {k: v for k, v in chosen.items() if k.startswith("{")}
         if "network" in settings:
-            parts = {k: v for k, v in chosen.items() if k.startswith("{")}
             settings["network"] = filled(str(settings["network"]), parts)
+        if "networks" in settings:
+            networks = networks_of(settings["networks"])
+            settings["networks"] = [filled(each, parts) for each in networks]
         return settings
 
     def recipe(self, chosen: Mapping[str, Value], base: Recipe | None = None) -> Recipe:
@@ -149,12 +128,28 @@ class Space:
         return changed(base or self.base, self.settings(chosen, base))
 
 
+def value_of(recipe: Recipe, key: str) -> Any:
+    """Give a recipe's value of a setting; dotted keys reach into its tables; None: no such."""
+    table, _, inner = key.partition(".")
+    value = getattr(recipe, table, None)
+    return getattr(value, inner, None) if inner else value
+
+
 def _times(base: Recipe, key: str, factor: Value) -> Value:
     """Multiply the base's value of a setting; whole numbers stay whole, and at least 1."""
-    table, dot, inner = key.partition(".")
-    value = getattr(getattr(base, table), inner) if dot else getattr(base, key)
+    value = value_of(base, key)
     assert isinstance(factor, int | float)
     return max(1, round(value * factor)) if isinstance(value, int) else float(value * factor)
+
+
+def networks_of(value: Any) -> tuple[str, ...]:
+    """Give the networks of a setting: one for all members, or those of a committee.
+
+    Example:
+        >>> networks_of("300N + 8C3-MP2"), networks_of(["300N"])
+        (('300N', '8C3-MP2'), ('300N',))
+    """
+    return tuple(value.split(AND)) if isinstance(value, str) else tuple(map(str, value))
 
 
 def filled(network: str, parts: Mapping[str, Value]) -> str:
@@ -211,18 +206,23 @@ def space_of(values: Mapping[str, Any]) -> Space:
     name = str(values.get("name", "space"))
     for key in values:
         if key not in TABLES:
-            raise _wrong(name, f"'{key}' is no part of a space.{did_you_mean(key, TABLES)}")
+            raise wrong(name, f"'{key}' is no part of a space.{did_you_mean(key, TABLES)}")
     for table in ("vary", "fixed", "parts"):
         if not isinstance(values.get(table, {}), Mapping):
-            raise _wrong(name, f"'{table}' must be a table: [{table}] and lines of key = value.")
+            raise wrong(name, f"'{table}' must be a table: [{table}] and lines of key = value.")
     if not values.get("vary"):
-        raise _wrong(name, "[vary] is missing or empty: there is nothing to search.")
+        raise wrong(name, "[vary] is missing or empty: there is nothing to search.")
+    for part, value in values.get("parts", {}).items():
+        if isinstance(value, Mapping) and value.get("of_base"):
+            raise wrong(name, f"{part}: a part of a network has no value in the base: of_base.")
+    vary, fixed = _dotted(values["vary"]), _dotted(values.get("fixed", {}))
+    _refuse_names(name, vary, fixed)
     space = Space(
         name,
-        named.recipe(str(values.get("base", named.DEFAULT))),
-        {key: _domain(name, key, value) for key, value in values["vary"].items()},
-        dict(values.get("fixed", {})),
-        {key: _domain(name, key, value) for key, value in values.get("parts", {}).items()},
+        _base(values.get("base", named.DEFAULT)),
+        {key: domain_of(name, key, value) for key, value in vary.items()},
+        fixed,
+        {key: domain_of(name, key, value) for key, value in values.get("parts", {}).items()},
         str(values.get("description", "")),
     )
     _refuse_what_cannot_be(space)
@@ -231,131 +231,124 @@ def space_of(values: Mapping[str, Any]) -> Space:
 
 def as_values(space: Space) -> dict[str, Any]:
     """Give a space as plain values: `space_of` makes the same of them."""
-
-    def plain(domain: Domain) -> Any:
-        if isinstance(domain, Choice):
-            return list(domain.values)
-        return asdict(domain)
-
+    known = named.NAMED.get(space.base.name)
     return {
         "name": space.name,
-        "base": space.base.name,
+        "base": space.base.name if known == space.base else to_dict(space.base),
         "description": space.description,
         "fixed": dict(space.fixed),
-        "vary": {key: plain(domain) for key, domain in space.vary.items()},
-        "parts": {key: plain(domain) for key, domain in space.parts.items()},
+        "vary": {key: plain_domain(key, domain) for key, domain in space.vary.items()},
+        "parts": {key: plain_domain(key, domain) for key, domain in space.parts.items()},
     }
 
 
-def _domain(space: str, key: str, value: Any) -> Domain:
-    if isinstance(value, list):
-        if not value:
-            raise _wrong(space, f"{key} = [] holds no value to choose from.")
-        if not all(isinstance(each, str | int | float | bool) for each in value):
-            raise _wrong(space, f"{key} = {value}: expected texts, numbers, true or false.")
-        return Choice(tuple(value))
-    if isinstance(value, Mapping):
-        return _range(space, key, value)
-    raise _wrong(
-        space,
-        f"{key} = {value!r} does not vary. Give choices, as [0.01, 0.001], or a range, as "
-        "{low = 0.001, high = 0.1, log = true}; what is to stay goes into [fixed].",
-    )
+def _base(given: Any) -> Recipe:
+    """The base by its name, or whole, as a study keeps one that has no name of its own."""
+    return from_dict(given) if isinstance(given, Mapping) else named.recipe(str(given))
 
 
-def _range(space: str, key: str, value: Mapping[str, Any]) -> Range:
-    known = [each.name for each in fields(Range)]
-    unknown = next((each for each in value if each not in known), None)
-    if unknown is not None:
-        raise _wrong(
-            space,
-            f"{key}: '{unknown}' is none of {', '.join(known)}.{did_you_mean(unknown, known)}",
-        )
-    low, high = value.get("low"), value.get("high")
-    for end in (low, high):
-        if not isinstance(end, int | float) or isinstance(end, bool):
-            raise _wrong(space, f"{key}: a range needs numbers as low and high; got {low}, {high}.")
-    assert low is not None and high is not None
-    if not low < high:
-        raise _wrong(space, f"{key}: the range from {low} to {high} is empty: low must be below.")
-    log = bool(value.get("log", False))
-    if log and low <= 0:
-        raise _wrong(space, f"{key}: a range with log = true begins above 0, not at {low}.")
-    of_base = bool(value.get("of_base", False))
-    if of_base or not (isinstance(low, int) and isinstance(high, int)):
-        low, high = float(low), float(high)
-    return Range(low, high, log, of_base)
+def _dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Name what is in the table of augmentations by dotted keys: TOML has either, quoted or not."""
+    inner = settings.get("augmentation")
+    if not isinstance(inner, Mapping) or "low" in inner:
+        return dict(settings)
+    rest = {key: value for key, value in settings.items() if key != "augmentation"}
+    return rest | {f"augmentation.{key}": value for key, value in inner.items()}
 
 
 def _refuse_what_cannot_be(space: Space) -> None:
     """Try every end of every domain on the base recipe, and the networks, before any training."""
-    for key, domain in {**{k: Choice((v,)) for k, v in space.fixed.items()}, **space.vary}.items():
-        if key in CLOSED:
-            raise _wrong(space.name, f"'{key}' cannot be searched: {CLOSED[key]}.")
-        if "." not in key and key not in KEYS:
-            raise _wrong(space.name, f"'{key}' is no setting.{nearest_setting(key)}")
+    if space.base.minutes is not None:
+        raise wrong(
+            space.name,
+            f"its base '{space.base.name}' has minutes = {space.base.minutes:g}, and what that is "
+            "in epochs depends on the machine and on the trial. Give the base epochs instead.",
+        )
+    committees = list(_networks(space))
+    beside = {k: v for k, v in space.fixed.items() if k not in ("network", "networks")}
+    if committees and space.network_key == "networks":
+        beside |= committees[0]  # how many members there can be depends on it
+    for key, domain in space.vary.items():
         for value in domain.ends():
             if isinstance(domain, Range) and domain.of_base:
                 value = _of_base(space, key, value)
-            if key != "network":
-                _tried(space, {key: value})
-    for network in _networks(space):
-        _tried(space, {"network": network})
+            if key not in ("network", "networks"):
+                _tried(space, {**beside, key: value})
+    for networks in committees:
+        _tried(space, {**beside, **networks})
+    _tried(space, beside)
+
+
+def _refuse_names(space: str, vary: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
+    """Refuse what is no setting, what no search may choose, and what is said twice."""
+    for key in (*vary, *fixed):
+        table = key.partition(".")[0]
+        if table in CLOSED and (table == key or table != "augmentation"):
+            raise wrong(space, f"'{key}' cannot stand in a space: {CLOSED[table]}.")
+        if "." not in key and key not in KEYS:
+            raise wrong(space, f"'{key}' is no setting.{nearest_setting(key)}")
+    both = next((key for key in vary if key in fixed), None)
+    if both is not None:
+        raise wrong(space, f"'{both}' stands in [vary] and in [fixed]: keep one of them.")
+    if {"network", "networks"} <= {*vary, *fixed}:
+        raise wrong(
+            space,
+            "it holds network and networks: those of a committee stand in place of the one. Give "
+            'each choice of networks whole, as in networks = [["300N"], ["300N", "8C3-MP2"]].',
+        )
 
 
 def _of_base(space: Space, key: str, factor: Value) -> Value:
-    try:
-        return _times(space.base, key, factor)
-    except AttributeError as error:
-        raise _wrong(space.name, f"'{key}' is no setting.{nearest_setting(key)}") from error
-    except TypeError as error:
-        raise _wrong(
-            space.name, f"'{key}' is no number of the base: of_base is not for it."
-        ) from error
+    value = value_of(space.base, key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong(space.name, f"'{key}' is no number of the base: of_base is not for it.")
+    if not value:
+        raise wrong(
+            space.name,
+            f"'{key}' is 0 in the base '{space.base.name}', and so is every multiple of it. Give "
+            "a range without of_base.",
+        )
+    return _times(space.base, key, factor)
 
 
-def _tried(space: Space, settings: Mapping[str, Value]) -> None:
+def _tried(space: Space, settings: Mapping[str, Any]) -> None:
     try:
         changed(replace(space.base, variants={}), settings)
     except RecipeError as error:
-        raise _wrong(space.name, str(error)) from error
+        raise wrong(space.name, str(error)) from error
 
 
-def _networks(space: Space) -> list[str]:
+def _networks(space: Space) -> Iterator[dict[str, Any]]:
     """Networks that stand for all of a space: every template with the ends of its parts."""
-    domain = space.vary.get("network")
-    if isinstance(domain, Range):
-        raise _wrong(space.name, "network: a range of networks there is none. Give choices.")
-    templates = [str(value) for value in domain.ends()] if domain else []
-    if "network" in space.fixed:
-        templates.append(str(space.fixed["network"]))
+    key = space.network_key
+    if isinstance(space.vary.get(key), Range):
+        raise wrong(space.name, f"{key}: a range of networks there is none. Give choices.")
+    templates = space.templates()
     text = network_text(space)
     for word in re.findall(r"\{([^}]*)\}", text):
         if word not in space.parts:
-            raise _wrong(
+            raise wrong(
                 space.name,
                 f"the network holds {{{word}}}, but [parts] has no '{word}'."
                 f"{did_you_mean(word, space.parts)}",
             )
     for part in space.parts:
         if f"{{{part}}}" not in text:
-            raise _wrong(space.name, f"no network holds {{{part}}}, which [parts] names.")
+            raise wrong(space.name, f"no network holds {{{part}}}, which [parts] names.")
+    for parts in itertools.islice(ends_of_parts(space), MOST_TRIED):
+        for template in templates:
+            networks = [filled(each, parts) for each in template]
+            yield {key: networks if key == "networks" else networks[0]}
+
+
+def ends_of_parts(space: Space) -> Iterator[dict[str, Value]]:
+    """Give every combination of the ends of the parts, by words in braces."""
     words = [f"{{{part}}}" for part in space.parts]
-    ends = itertools.product(*(part.ends() for part in space.parts.values()))
-    return [
-        filled(template, dict(zip(words, values, strict=True)))
-        for values in itertools.islice(ends, MOST_TRIED)
-        for template in templates
-    ]
+    for values in itertools.product(*(part.ends() for part in space.parts.values())):
+        yield dict(zip(words, values, strict=True))
 
 
 def network_text(space: Space) -> str:
     """All networks and parts, as one text in which words in braces are looked for."""
-    domain = space.vary.get("network", Choice(()))
-    values = [*domain.ends(), space.fixed.get("network", "")]
-    values += [value for part in space.parts.values() for value in part.ends()]
-    return " ".join(map(str, values))
-
-
-def _wrong(space: str, what: str) -> RecipeError:
-    return RecipeError(f"space '{space}': {what}")
+    parts = [str(value) for part in space.parts.values() for value in part.ends()]
+    return " ".join([*(each for template in space.templates() for each in template), *parts])

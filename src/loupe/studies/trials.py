@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from loupe.studies.space import Value
+from loupe.studies.domain import Value
 
 Outcome = Literal[
     "finished", "halted", "too slow", "diverged", "out of memory", "does not fit", "out of time",

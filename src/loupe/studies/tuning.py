@@ -17,7 +17,7 @@ from loupe.data.split import hold_out_validation, seal_test
 from loupe.errors import RecipeError, RunError, require
 from loupe.files import write_json, write_text
 from loupe.recipes.named import settled
-from loupe.recipes.recipe import Recipe, changed, to_toml
+from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
 from loupe.studies.attempt import Watcher, attempt, drop_model, validation_accuracy
 from loupe.studies.beginning import chosen_of, one_at_a_time, together
@@ -99,9 +99,7 @@ def tune(
     require("optuna", "loupe tune")
     require_dataset(dataset)
     space = find_space(space) if isinstance(space, str) else space
-    fixed = settled(changed(settled(space.base, dataset), space.fixed), dataset)
-    mirrored = fixed.augmentation.flip == "horizontal"
-    space = fitting(space, dataset.image_shape, mirrored=mirrored)
+    space = fitting(space, dataset.image_shape, mirrored=_sees_mirrored(space, dataset))
     if not minutes > 0 or (trials is not None and trials < 1):
         raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
     clock = Clock.started(60 * minutes)
@@ -131,6 +129,14 @@ def divide(dataset: Dataset) -> Dataset:
     kept = seal_test(pool, share)
     divided = hold_out_validation(kept, share / (1 - share), seed=0)
     return replace(divided, notes=())
+
+
+def _sees_mirrored(space: Space, dataset: Dataset) -> bool:
+    """Whether training sees mirror images in any trial."""
+    key = "augmentation.flip"
+    base = settled(space.base, dataset).augmentation.flip
+    flips = space.vary[key].ends() if key in space.vary else (space.fixed.get(key, base),)
+    return "horizontal" in flips or ("auto" in flips and dataset.mirrors)
 
 
 class _Tuning:
