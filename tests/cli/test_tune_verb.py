@@ -1,10 +1,15 @@
 """`loupe tune` as it is typed."""
 
 import json
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import loupe
+from loupe.data.fixes import portable_source
 from loupe.studies import confirming
 from loupe.studies.spaces import SPACES
 
@@ -55,6 +60,12 @@ def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space, monkeypatc
         (("--space", "smal"), "Did you mean 'small'"),
         (("--space", "none.toml"), "cannot be read"),
         (("--minutes", "0"), "above 0"),
+        (("--minutes", "-1"), "above 0"),
+        (("--minutes", "nan"), "above 0"),
+        (("--fixes", "none.csv"), "none.csv"),
+        (("--generated", "none"), "no generated images at none"),
+        (("--generated-only",), "without generated"),
+        (("--bad-files", "skp"), "Did you mean 'skip'"),
         (("--out", "mine.toml"), "mine.toml"),
     ],
 )
@@ -62,3 +73,51 @@ def test_bad_input_is_refused_with_the_reason(options, said, loupe_command, spac
     result = loupe_command("tune", "digits", *options)
     assert result.code == 2
     assert said in result.err
+
+
+@pytest.mark.slow
+def test_data_are_read_as_for_training_and_the_command_says_how(
+    loupe_command, space, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(confirming, "MOST_PAIRS", 1)
+    digits = loupe.read("digits")
+    for place, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
+        file = tmp_path / "pile" / digits.class_names[label] / f"{place:04}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(file)
+    (tmp_path / "pile" / "0" / "torn.png").write_bytes(b"\x89PNG")
+    refused = loupe_command("tune", "pile", "--space", "mine.toml", "--trials", 1)
+    assert refused.code == 2 and "torn.png" in refused.err
+    pile = loupe.read("pile", bad_files="skip")
+    source = portable_source(pile.train.sources[0], pile.origin)
+    old = pile.class_names[pile.train.labels[0]]
+    rows = f"source,old_label,proposed_label,reason\n{source},{old},drop,\n"
+    (tmp_path / "fixes.csv").write_text(rows)
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    facts = {"data": "pile", "fingerprint": pile.fingerprint, "steps": 7}
+    np.savez(
+        drawn / "images.npz",
+        images=pile.train.images[:50],
+        labels=pile.train.labels[:50],
+        class_names=np.array(pile.class_names),
+        generated=np.ones(50, bool),
+        generator=json.dumps(facts),
+    )
+    (drawn / "generator.json").write_text("{}")
+    options = ("--bad-files", "skip", "--fixes", "fixes.csv", "--generated", "drawn")
+    command = ("tune", "pile", "--space", "mine.toml", "--trials", 1)
+    said = loupe_command(*command, *options)
+    assert said.code == 0, said.err
+    assert "1 bad file was left out; it is listed in studies/pile-mine/bad_files.csv" in said.out
+    line = next(line for line in said.out.splitlines() if "loupe train" in line)
+    repeated = shlex.split(line.partition("loupe ")[2])
+    assert repeated[:2] == ["train", str(tmp_path / "pile")]
+    assert repeated[4:] == [
+        "--bad-files", "skip", "--fixes", str(tmp_path / "fixes.csv"), "--generated", str(drawn),
+    ]  # fmt: skip
+    trained = loupe_command(*repeated, "--epochs", 1)
+    assert trained.code == 0, trained.err
+    other = loupe_command(*command, *options[:4])
+    assert other.code == 2
+    assert "was begun with --bad-files skip --fixes" in other.err and "--out" in other.err

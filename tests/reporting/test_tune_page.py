@@ -47,7 +47,12 @@ def search() -> Search:
     return Search(
         Path("studies/mine"),
         SPACE,
-        {"name": "<script>alert(2)</script>", "counts": {"train": 4000, "validation": 500}},
+        {
+            "name": "<script>alert(2)</script>",
+            "origin": "<script>alert(3)</script>",
+            "read_options": {"generated": "my drawings"},
+            "counts": {"train": 4000, "validation": 500},
+        },
         Trial(-1, {"recipe": "fast"}, "finished", 0.895, (0.7, 0.8, 0.895), 9.0, 1.0),
         recipe("fast"),
         (*(simulated(number) for number in range(20)), *ends),
@@ -69,7 +74,8 @@ def test_the_page_shows_every_trial_and_the_verdict(content):
     assert "22 trials were begun" in text
     assert "What decided most: learning_rate" in text
     assert "1 trial stopped on the way" in text
-    assert "loupe train" in text
+    data = "'<script>alert(3)</script>'"
+    assert f"loupe train {data} --recipe studies/mine/base.toml --generated 'my drawings'" in text
     for number in range(22):
         assert f'data-value="{number}"' in content
 

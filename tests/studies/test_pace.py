@@ -8,10 +8,11 @@ import pytest
 
 import loupe
 from loupe.studies import attempt, pace
+from loupe.studies.division import divide
 from loupe.studies.pace import Pace, seconds_per_step
 from loupe.studies.search import sentences
 from loupe.studies.space import space_of
-from loupe.studies.tuning import divide, tune
+from loupe.studies.tuning import tune
 
 
 @pytest.fixture

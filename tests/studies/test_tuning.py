@@ -17,17 +17,18 @@ import pytest
 
 import loupe
 from loupe.data.dataset import TEST, Dataset
-from loupe.errors import RecipeError, RunError, TrainingError
+from loupe.errors import DataError, RecipeError, RunError, TrainingError
 from loupe.reporting.tune_page import write_tune_page
 from loupe.runs.run import open_run
 from loupe.studies import confirming
 from loupe.studies.attempt import Cut, Watcher, attempt
 from loupe.studies.confirming import Plan, plan
+from loupe.studies.division import divide
 from loupe.studies.journal import JOURNAL_FILE, Journal
 from loupe.studies.search import Search, sentences
 from loupe.studies.space import Space, space_of
 from loupe.studies.trials import Trial, best_of, ranked
-from loupe.studies.tuning import divide, tune
+from loupe.studies.tuning import tune
 from loupe.training.job import Progress
 
 VALUES = {
@@ -252,6 +253,9 @@ def test_a_folder_that_holds_something_else_is_refused(space, tiny_dataset, tmp_
         tune(tiny_dataset, space, out=tmp_path)
     with pytest.raises(RecipeError, match="above 0"):
         tune(tiny_dataset, space, minutes=0.0, out=tmp_path / "study")
+    with pytest.raises(DataError, match="12 images"):
+        tune(tiny_dataset.select(np.arange(12)), space, out=tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 def test_a_clock_that_has_run_out_ends_the_search_and_keeps_it(

@@ -7,6 +7,7 @@ import typer
 
 import loupe
 from loupe.cli import options
+from loupe.cli.bad_files import keep_bad_files
 from loupe.cli.data import read_data
 from loupe.cli.places import require_writable
 from loupe.cli.screen import Screen
@@ -24,6 +25,10 @@ def tune(
         typer.Option("--no-slower", help="Only recipes that train no longer than the default."),
     ] = False,
     size: options.Size = None,
+    bad_files: options.BadFiles = "stop",
+    fixes: options.Fixes = None,
+    generated: options.Generated = None,
+    generated_only: options.GeneratedOnly = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The study's folder. [default: studies/<data>-<space>]"),
@@ -36,12 +41,17 @@ def tune(
     Started again it goes on, and several processes may share a study. Ends with best.toml and
     whether it is really better.
     """
+    from loupe.studies.begun import require_limits
     from loupe.studies.search import PAGE_FILE, STUDIES, sentences
     from loupe.studies.space import find_space
 
+    require_limits(minutes, trials)
     screen, searched = Screen(json, quiet), find_space(space)
     require_writable(out or STUDIES)
-    dataset = read_data(data or options.DEFAULT_DATA, screen, size=size)
+    dataset = read_data(
+        data or options.DEFAULT_DATA, screen, size=size, bad_files=bad_files, fixes=fixes,
+        generated=generated, generated_only=generated_only,
+    )  # fmt: skip
     screen.say(
         f"Searching {searched.name}: {', '.join(searched.domains())}",
         f"First {searched.base.name} itself, which the best one has to beat; then trials.",
@@ -61,7 +71,9 @@ def tune(
         watch=watch,
     )
     page = loupe.write_page(found, found.folder / PAGE_FILE)
-    screen.say("", *sentences(found), "", *_paths(found, dataset, page))
+    if said := keep_bad_files(found.folder, dataset.skipped):
+        screen.say(said)
+    screen.say("", *sentences(found), "", *_paths(found, page))
     screen.emit({"event": "finished", **found.to_dict(), "page": str(page)})
     if found.interrupted:
         screen.say("", "Ended by Ctrl-C. The same command goes on with the study.")
@@ -83,10 +95,9 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _paths(found: Any, dataset: "loupe.Dataset", page: Path) -> list[str]:
+def _paths(found: Any, page: Path) -> list[str]:
     lines = [f"page    {page}"]
     if found.recipe_file is not None:
         lines.append(f"recipe  {found.recipe_file}")
-        data = dataset.origin or dataset.name
-        lines += ["", f"Train it on all images: loupe train {data} --recipe {found.recipe_file}"]
+        lines += ["", f"Train it on all images: {found.train_command}"]
     return lines

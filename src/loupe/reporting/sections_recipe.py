@@ -8,6 +8,7 @@ from loupe.examination.evaluation import Evaluation
 from loupe.reporting.html import Section, render
 from loupe.reporting.network_drawing import layer_blocks
 from loupe.reporting.words import count
+from loupe.runs.command import train_command
 from loupe.runs.run import RECIPE_FILE, Run
 
 # Of the environment: what the page says elsewhere, or better.
@@ -37,8 +38,7 @@ def command(run: Run) -> str:
     """Write the command that repeats the run, into a folder of its own.
 
     The run's recipe file holds every setting and the seed, whatever the flags and defaults were
-    that it was started with. Data from memory have no place to read them from: there it is a line
-    of Python.
+    that it was started with.
     """
     data, continued = run.environment["data"], run.environment.get("continued")
     if continued is not None:
@@ -48,21 +48,7 @@ def command(run: Run) -> str:
         return shlex.join(words)
     recipe_file = (run.folder / RECIPE_FILE).as_posix()
     teacher = run.environment.get("distilled_from", {}).get("model")
-    options = data.get("read_options", {})
-    if not data["origin"] or not options.get("seal", True):  # no flag says that
-        given = "".join(f", {key}={value!r}" for key, value in options.items())
-        dataset = f"loupe.read({data['origin']!r}{given})" if data["origin"] else "dataset"
-        taught = f", distil={teacher!r}" if teacher else ""
-        return f"loupe.train({dataset}, {recipe_file!r}{taught})"
-    words = ["loupe", "train", data["origin"], "--recipe", recipe_file]
-    for option, value in options.items():
-        flag = f"--{option.replace('_', '-')}"
-        if not isinstance(value, bool):
-            words += [flag, str(value)]
-        elif value:
-            words.append(flag)
-    words += ["--distil", teacher] if teacher else []
-    return shlex.join(words)
+    return train_command(data, recipe_file, teacher or "")
 
 
 def _groups(title: str, values: dict[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:

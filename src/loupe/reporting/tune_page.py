@@ -80,13 +80,12 @@ def _verdict(search: Search) -> Section:
     if search.best is not None and recipe is not None:
         after = search.space.settings(search.best.chosen, search.base_recipe)
         changes = [(key, _value(search, key), _text(value)) for key, value in after.items()]
-    data = search.data.get("origin") or search.data["name"]
     html = render(
         "section_verdict.html.j2",
         sentences=sentences(search),
         changes=changes,
         base=search.base.chosen["recipe"],
-        command=f"loupe train {data} --recipe {search.recipe_file}",
+        command=search.train_command,
         found=recipe is not None,
         keeps_base=search.is_better is False,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from loupe.examination.paired import SIGNIFICANT, Difference
 from loupe.examination.wording import percent
 from loupe.recipes.recipe import Recipe
+from loupe.runs.command import train_command
 from loupe.studies.space import Space
 from loupe.studies.trials import Trial, best_of, ranked
 
@@ -60,7 +61,7 @@ class Search:
     Attributes:
         folder: of the study.
         space: what was searched.
-        data: name, fingerprint and counts of the images, as in `study.json`.
+        data: name, fingerprint and counts of the images and how they were read, as in `study.json`.
         base: the recipe that the best one has to beat, as trial; not one of the study's trials.
         base_recipe: the same as a recipe, settled for the data.
         trials: in the order in which they began.
@@ -127,6 +128,15 @@ class Search:
             return None
         return self.folder / (BASE_FILE if self.is_better is False else BEST_FILE)
 
+    @property
+    def train_command(self) -> str:
+        """The line that trains the recipe to use on all images, read as they were for the search.
+
+        Empty where no trial was trained to its end.
+        """
+        file = self.recipe_file
+        return train_command(self.data, file.as_posix()) if file else ""
+
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain values, for `result.json` and `--json`."""
         return {
@@ -146,6 +156,7 @@ class Search:
             "pairs": self.pairs,
             "is_better": self.is_better,
             "recipe": str(self.recipe_file) if self.recipe_file else None,
+            "command": self.train_command or None,
             "interrupted": self.interrupted,
         }
 

@@ -1,6 +1,5 @@
 """`tune`: search for a better recipe, in a study that can be killed and goes on."""
 
-import json
 import math
 import os
 import time
@@ -11,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from loupe import __version__
 from loupe.data.dataset import Dataset, require_dataset
-from loupe.data.split import hold_out_validation, seal_test
-from loupe.errors import RecipeError, RunError, require
+from loupe.errors import require
 from loupe.files import write_json, write_text
 from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, to_toml
 from loupe.runs.run import MODEL_FILE, open_run
 from loupe.studies.attempt import Watcher, attempt, drop_model, validation_accuracy
 from loupe.studies.beginning import chosen_of, one_at_a_time, together
+from loupe.studies.begun import facts_of, open_study, require_limits
 from loupe.studies.confirming import (
     FINALISTS,
     FINALS,
@@ -33,30 +31,25 @@ from loupe.studies.confirming import (
     read_rightly,
     reading,
 )
+from loupe.studies.division import divide
 from loupe.studies.fitting import fitting
-from loupe.studies.folds import learning_images
-from loupe.studies.journal import LOCKS, Journal
-from loupe.studies.lock import locked
+from loupe.studies.journal import Journal
 from loupe.studies.pace import Pace
 from loupe.studies.search import (
     BASE_FILE,
     BEST_FILE,
     RESULT_FILE,
     STUDIES,
-    STUDY_FILE,
     Reading,
     Search,
     plain,
 )
-from loupe.studies.space import Space, as_values, find_space, space_of
+from loupe.studies.space import Space, find_space
 from loupe.studies.trials import Trial, best_of, ranked
 
 DEFAULT_SPACE = "small"
 TOGETHER = "together"  # the trial of all that helped alone
 TRIALS, BASE, PACE_FILE = "trials", "base", "pace.json"
-
-# Of all learning images, those that choose, and as many that are kept from the search.
-ENOUGH_KEPT, LEAST_SHARE, MOST_SHARE = 2500, 1 / 12, 0.2
 
 WatchTrial = Callable[[Trial], None]
 
@@ -78,7 +71,9 @@ def tune(
     really better than the base. A study goes on where it was, and several processes may work on it.
 
     Args:
-        dataset: what the recipe is for.
+        dataset: what the recipe is for. Generated images in it (`loupe.read(..., generated=)`) are
+            trained on, and nothing is chosen or measured by them; nor by the real images that their
+            generator learnt from.
         space: a `Space`, the name of one, or a TOML file.
         minutes: for all of it; up to two fifths of them for the best trials once more, and for the
             comparison with the base.
@@ -91,44 +86,23 @@ def tune(
         The search; its folder holds `best.toml`, which `loupe train --recipe` takes.
 
     Raises:
-        RecipeError: the space makes no sense.
+        RecipeError: the space makes no sense, or there is no time.
         RunError: the folder holds a study of other data, or of another space.
-        DataError: too few images to divide.
+        DataError: too few images to divide: fewer than 40 would choose.
         MissingExtraError: Optuna is not installed.
     """
     require("optuna", "loupe tune")
+    require_limits(minutes, trials)
     require_dataset(dataset)
     space = find_space(space) if isinstance(space, str) else space
     space = fitting(space, dataset.image_shape, mirrored=_sees_mirrored(space, dataset))
-    if not minutes > 0 or (trials is not None and trials < 1):
-        raise RecipeError(f"minutes = {minutes}, trials = {trials}: both must be above 0.")
     clock = Clock.started(60 * minutes)
     folder = Path(out) if out is not None else STUDIES / plain(f"{dataset.name}-{space.name}")
     divided = divide(dataset)
-    facts = _facts(divided, space, no_slower)
-    _open_study(folder, facts)
+    facts = facts_of(divided, space, no_slower)
+    open_study(folder, facts)
     journal = Journal(folder, space)
     return _Tuning(folder, space, divided, journal, facts, no_slower, clock, watch).run(trials)
-
-
-def divide(dataset: Dataset) -> Dataset:
-    """Divide the learning images of a data set for a search; its test images are left out.
-
-    Returns:
-        A data set whose validation images choose the best trial, and whose "test" images are those
-        kept from the search. Both are a twelfth of all, or up to a fifth where that is under 2,500.
-
-    Example:
-        >>> import loupe
-        >>> divided = divide(loupe.read("digits"))
-        >>> len(divided.train), len(divided.validation), len(divided.test)
-        (862, 288, 288)
-    """
-    pool = learning_images(dataset)
-    share = min(MOST_SHARE, max(LEAST_SHARE, ENOUGH_KEPT / max(1, len(pool))))
-    kept = seal_test(pool, share)
-    divided = hold_out_validation(kept, share / (1 - share), seed=0)
-    return replace(divided, notes=())
 
 
 def _sees_mirrored(space: Space, dataset: Dataset) -> bool:
@@ -307,69 +281,3 @@ class _Tuning:
 
     def _place(self, trial: Trial) -> Path:
         return self.folder / TRIALS / trial.name
-
-
-def _facts(divided: Dataset, space: Space, no_slower: bool) -> dict[str, Any]:
-    counts = {
-        "train": len(divided.train),
-        "validation": len(divided.validation),
-        "kept": len(divided.test),
-    }
-    return {
-        "loupe": __version__,
-        "space": as_values(space),
-        "no_slower": no_slower,
-        "data": {
-            "name": divided.name,
-            "origin": divided.origin,
-            "fingerprint": divided.fingerprint,
-            "image_shape": list(divided.image_shape),
-            "counts": counts,
-        },
-    }
-
-
-def _open_study(folder: Path, facts: dict[str, Any]) -> None:
-    """Begin a study in a folder, or make sure that it is the same one.
-
-    Raises:
-        RunError: the folder holds something else.
-    """
-    path = folder / STUDY_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / LOCKS / "study"):
-            if not path.exists():
-                if any(each.name != LOCKS for each in folder.iterdir()):
-                    raise RunError(
-                        f"{folder} holds something that is no study, and nothing is overwritten: "
-                        "name another folder with --out."
-                    )
-                write_json(path, facts)
-                return
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(f"The study {folder} cannot be read or made: {error}.") from error
-    _refuse_another(folder, known, facts)
-
-
-def _refuse_another(folder: Path, known: dict[str, Any], facts: dict[str, Any]) -> None:
-    if known["data"]["fingerprint"] != facts["data"]["fingerprint"]:
-        raise RunError(
-            f"{folder} is a study of {known['data']['name']} "
-            f"({known['data']['fingerprint'][:12]}…), and these are other images or labels: "
-            f"{facts['data']['name']} ({facts['data']['fingerprint'][:12]}…). Name another folder "
-            "with --out."
-        )
-    if space_of(known["space"]) != space_of(facts["space"]):
-        raise RunError(
-            f"{folder} is a study of another space ('{known['space']['name']}' as it was then). "
-            "Name another folder with --out, or give the space that it began with."
-        )
-    if known["no_slower"] != facts["no_slower"]:
-        raise RunError(
-            f"{folder} was begun {'with' if known['no_slower'] else 'without'} --no-slower, and "
-            "its trials were judged by that. Go on as it was begun, or name another folder."
-        )
