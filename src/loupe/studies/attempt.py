@@ -10,6 +10,7 @@ from loupe.data.dataset import Dataset
 from loupe.errors import DivergenceError, RecipeError, TrainingError
 from loupe.recipes.recipe import Recipe
 from loupe.runs.run import MODEL_FILE, RECIPE_FILE, WEIGHTS_FILE, Run, open_run
+from loupe.studies.memory import Free, Guard, free_bytes, give_back
 from loupe.studies.trials import Outcome, Trial
 from loupe.training.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from loupe.training.job import Progress
@@ -92,17 +93,38 @@ class Watcher:
 
 
 def attempt(
-    trial: Trial, recipe: Recipe, dataset: Dataset, folder: Path, watcher: Watcher
+    trial: Trial,
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path,
+    watcher: Watcher,
+    free: Free = free_bytes,
 ) -> Trial:
     """Train a trial's recipe; give the trial with what became of it.
 
     What is wrong with the recipe is recorded; what is wrong with the disk is raised.
+
+    Args:
+        trial: as it was begun.
+        recipe: what it has chosen.
+        dataset: the study's, divided.
+        folder: of its run.
+        watcher: follows the training.
+        free: gives the bytes of memory that it can take.
     """
+    give_back()  # what the trial before took is free for this one, and for other processes
+    guard = Guard(free)
+
+    def watch(progress: Progress) -> None:
+        guard.look()
+        watcher(progress)
+
     shutil.rmtree(folder, ignore_errors=True)  # of a trial that was killed
     outcome: Outcome = "finished"
     accuracy, reason = trial.accuracy, ""
     try:
-        run = train(dataset, recipe, out=folder, watch=watcher, checkpoint_seconds=NO_CHECKPOINT)
+        guard.require(recipe, dataset)
+        run = train(dataset, recipe, out=folder, watch=watch, checkpoint_seconds=NO_CHECKPOINT)
         if run.environment["interrupted"]:
             outcome = "interrupted"
         elif watcher.seconds > SLACK * watcher.most_seconds:
