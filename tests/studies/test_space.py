@@ -127,7 +127,7 @@ def test_any_setting_of_a_recipe_varies_or_is_refused_with_the_reason(key, tmp_p
     space = space_of(values)
     journal = Journal(tmp_path, space)
     opened = journal.begin()
-    recipe = opened.recipe(space.base)
+    recipe = space.recipe(opened.trial.chosen)
     opened.end(replace(opened.trial, outcome="finished", accuracy=0.5))
     assert recipe == changed(space.base, {key: OTHER[key]})
     (trial,) = Journal(tmp_path, space_of(as_values(space))).trials()

@@ -24,6 +24,7 @@ from loupe.studies import confirming
 from loupe.studies.attempt import Cut, Watcher, attempt
 from loupe.studies.confirming import Plan, plan
 from loupe.studies.division import divide
+from loupe.studies.domain import Choice
 from loupe.studies.journal import JOURNAL_FILE, Journal
 from loupe.studies.search import Search, sentences
 from loupe.studies.space import Space, space_of
@@ -345,6 +346,19 @@ def test_what_is_no_fault_of_the_recipe_ends_the_search(tiny_dataset, tmp_path):
         attempted(tiny_dataset, tmp_path / "disk")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("briefly")
+def test_settings_that_do_not_fit_each_other_are_recorded(tiny_dataset, tmp_path):
+    vary = {"members": {"low": 2, "high": 3}, "networks": [["8N", "16N"]]}
+    space = space_of({"name": "mine", "base": "logistic", "fixed": {"epochs": 1}, "vary": vary})
+    several = replace(space, vary={**space.vary, "networks": Choice(("8N + 16N", "8N + 16N + 4N"))})
+    search = tune(tiny_dataset, several, trials=8, minutes=5.0, out=tmp_path / "study")
+    wrong = [t for t in search.trials if t.chosen == {"members": 2, "networks": "8N + 16N + 4N"}]
+    assert wrong and all(trial.outcome == "does not fit" for trial in wrong)
+    assert "3 networks are listed for 2 members" in wrong[0].reason
+    assert len(search.trials) == 8
+
+
 def full_disk(path: Path, content: bytes) -> None:
     raise OSError(28, "No space left on device")
 
@@ -446,18 +460,33 @@ def test_two_processes_work_on_one_study(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_it_goes_on(tmp_path):
-    process = started(tmp_path, trials=99, epochs=300)
-    trials = tmp_path / "study" / "trials"
+def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(confirming, "MOST_PAIRS", 1)
+    monkeypatch.setattr("loupe.studies.tuning.FINALISTS", 1)
+    study = tmp_path / "study"
+    process = started(tmp_path, trials=99, epochs=4)
+    ended = [process.stdout.readline().split(maxsplit=1) for _ in range(3)]  # before the kill
     until = time.monotonic() + 240
-    while not list(trials.glob("*/recipe.toml")) and time.monotonic() < until:
-        time.sleep(0.05)
+    while not list(study.glob("trials/trial-000[3-9]/recipe.toml")):
+        assert time.monotonic() < until, "no further trial is trained"
+        time.sleep(0.01)
     process.kill()
     process.communicate()
 
-    values = {**VALUES, "fixed": {"batch_size": 4, "epochs": 300}}
-    journal = Journal(tmp_path / "study", space_of(values))
+    space = space_of({**VALUES, "fixed": {"batch_size": 4, "epochs": 4}})
+    before = Journal(study, space).trials()
+    assert [[str(trial.number), f"{trial.outcome}\n"] for trial in before[:3]] == ended
+    killed = [trial for trial in before if trial.outcome == "killed"]
+    assert len(killed) == 1 and before[-1] == killed[0]
 
-    killed = [trial for trial in journal.trials() if trial.outcome == "killed"]
-    assert len(killed) == 1
-    assert journal.begin().trial.chosen == killed[0].chosen
+    search = tune(loupe.read("digits"), space, trials=2, out=study)
+    assert search.trials[: len(before)] == before
+    assert len(search.trials) == len(before) + 2
+    again = search.trials[len(before)]
+    assert again.chosen == killed[0].chosen and again.has_ended
+    best = max(trial.accuracy for trial in search.trials if trial.is_finished)
+    assert best_of(search.trials).accuracy == best
+    result = json.loads((study / "result.json").read_text())
+    assert [trial["outcome"] for trial in result["trials"]] == [t.outcome for t in search.trials]
+    assert result["best"] == search.best.number
+    assert loupe.recipe(study / "best.toml").network == search.best_recipe.network

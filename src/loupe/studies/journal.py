@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loupe.recipes.recipe import Recipe
 from loupe.studies.domain import Choice, Domain, Range, Value
 from loupe.studies.lock import locked
 from loupe.studies.space import Space
@@ -191,10 +190,6 @@ class OpenTrial:
         self.trial = trial
         self._journal, self._asked, self._lock = journal, asked, lock
         self._rung = 0  # the last that was reported: Optuna takes one figure of each
-
-    def recipe(self, base: Recipe) -> Recipe:
-        """Give its recipe."""
-        return self._journal.space.recipe(self.trial.chosen, base)
 
     def is_behind(self, accuracy: float, share: float) -> bool:
         """Report an accuracy on the way; say whether others were better at this point."""

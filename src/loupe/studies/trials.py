@@ -20,7 +20,7 @@ OUTCOMES: dict[Outcome, str] = {
     "too slow": "takes longer than the recipe that is to be beaten",
     "diverged": "the loss was no number any more",
     "out of memory": "the machine has too little memory for it",
-    "does not fit": "the network does not fit the images",
+    "does not fit": "its network does not fit the images, or its settings each other",
     "out of time": "the search's time was over",
     "interrupted": "Ctrl-C",
     "killed": "its process was ended; it is tried once more",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from loupe.data.dataset import Dataset, require_dataset
-from loupe.errors import require
+from loupe.errors import RecipeError, require
 from loupe.files import write_json, write_text
 from loupe.recipes.named import settled
 from loupe.recipes.recipe import Recipe, to_toml
@@ -33,7 +33,7 @@ from loupe.studies.confirming import (
 )
 from loupe.studies.division import divide
 from loupe.studies.fitting import fitting
-from loupe.studies.journal import Journal
+from loupe.studies.journal import Journal, OpenTrial
 from loupe.studies.pace import Pace
 from loupe.studies.search import (
     BASE_FILE,
@@ -192,17 +192,8 @@ class _Tuning:
             self._add_what_helped(base)
             most_seconds = base.seconds * self.pace.factor() if self.pace else math.inf
             opened = self.journal.begin()
-            recipe = replace(opened.recipe(self.base_recipe), name=opened.trial.name)
-            watcher = Watcher(
-                recipe.members,
-                deadline=deadline,
-                most_seconds=most_seconds,
-                is_behind=opened.is_behind,
-            )
             try:
-                trial = attempt(
-                    opened.trial, recipe, self.dataset, self._place(opened.trial), watcher
-                )
+                trial = self._attempted(opened, deadline, most_seconds)
             except BaseException:
                 opened.close()  # as if it had been killed: the next process tries it again
                 raise
@@ -214,6 +205,20 @@ class _Tuning:
             if trial.outcome in ("interrupted", "out of time"):
                 self.interrupted = trial.outcome == "interrupted"
                 return
+
+    def _attempted(self, opened: OpenTrial, deadline: float, most_seconds: float) -> Trial:
+        """Train what a trial has chosen, where its settings make a recipe together."""
+        try:
+            recipe = self._recipe(opened.trial)
+        except RecipeError as error:
+            return replace(opened.trial, outcome="does not fit", reason=str(error))
+        watcher = Watcher(
+            recipe.members,
+            deadline=deadline,
+            most_seconds=most_seconds,
+            is_behind=opened.is_behind,
+        )
+        return attempt(opened.trial, recipe, self.dataset, self._place(opened.trial), watcher)
 
     def _concluded(self, search: Search) -> Search:
         """Train the best trials again, read the kept images, and compare with the base."""
