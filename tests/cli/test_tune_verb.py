@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 import loupe
+from loupe.cli.tune import line_of
 from loupe.data.fixes import portable_source
 from loupe.studies import confirming
 from loupe.studies.spaces import SPACES
+from loupe.studies.trials import Trial
 
 SPACE = """
 base = "logistic"
@@ -121,3 +123,22 @@ def test_data_are_read_as_for_training_and_the_command_says_how(
     other = loupe_command(*command, *options[:4])
     assert other.code == 2
     assert "was begun with --bad-files skip --fixes" in other.err and "--out" in other.err
+
+
+def test_a_trials_line_shows_its_network_with_the_parts_in_place():
+    chosen = {"network": "{n}C3-{m}N", "{n}": 8, "{m}": 16, "learning_rate": 0.0123}
+    said = line_of(Trial(3, chosen, "finished", 0.5, seconds=2.0)).replace(
+        "\N{NARROW NO-BREAK SPACE}", " "
+    )
+    assert said == "trial-0003: 50.00 % in 2.0 s; network 8C3-16N, learning_rate 0.0123"
+    alone = line_of(Trial(4, {"{n}": 8}, "halted"))
+    assert alone == "trial-0004: halted; {n} 8"
+
+
+def test_what_makes_no_sense_with_the_images_is_said_to_be_left_out(loupe_command, space):
+    space.write_text('base = "logistic"\n[vary]\ntest_mirror = [true, false]\nepochs = [1, 2]\n')
+    said = loupe_command("tune", "digits", "--space", "mine.toml", "--minutes", "0.0001")
+    assert "Searching mine: epochs\n" in said.out
+    assert "Left out: test_mirror, as training sees no mirror images." in said.out
+    assert "The time was over before logistic itself" in said.out
+    assert said.code == 1

@@ -246,6 +246,9 @@ def test_a_space_is_read_from_a_file(tmp_path):
         ({"vary": {"epochs": [1]}, "fixd": {}}, "Did you mean 'fixed'"),
         ({"vary": {"epochs": [1]}, "base": "fsat"}, "Did you mean 'fast'"),
         ({"vary": [1]}, "must be a table"),
+        ({"vary": {"epochs": {"low": 1.0, "high": 3.0}}}, "Write its ends without decimals"),
+        ({"learning_rate": [0.1], "vary": {"epochs": [1]}}, r"into \[vary\] or \[fixed\]"),
+        ({"vary": {"lr": [0.1]}}, "loupe recipes fast"),
         ({"vary": {"networks": ["300N", "8C3"]}}, "is no list of networks"),
         ({"vary": {"networks": [[]]}}, "committee of nobody"),
         ({"vary": {"networks": [["8N", "{a}N"]]}}, "no 'a'"),
@@ -278,6 +281,11 @@ def test_what_makes_no_sense_is_refused_with_the_reason(values, said):
 def test_spaces_that_are_not_there_are_named(tmp_path):
     with pytest.raises(RecipeError, match="Did you mean 'small'"):
         find_space("smal")
+    with pytest.raises(RecipeError, match="That is a recipe; a space around it"):
+        find_space("fast")
+    (tmp_path / "mine.toml").touch()
+    with pytest.raises(RecipeError, match=r"Did you mean '.*mine\.toml'"):
+        find_space(str(tmp_path / "mine"))
     with pytest.raises(RecipeError, match="cannot be read"):
         find_space(str(tmp_path / "none.toml"))
     (tmp_path / "bad.toml").write_text("[vary\n")

@@ -168,6 +168,13 @@ def test_what_there_is_time_for_is_planned(rivals, seconds, finalists, pairs, tr
     assert planned.seconds == pytest.approx(1.3 * 10 * trainings)
 
 
+def test_what_a_small_training_takes_beside_its_steps_is_planned_for():
+    base, best = Trial(-1, seconds=0.01), [Trial(n, seconds=0.01) for n in range(3)]
+    planned = plan(base, best, 60.0, beside=0.49)
+    assert (planned.finalists, planned.pairs) == (3, 5)
+    assert planned.seconds == pytest.approx(1.3 * 0.5 * 16)
+
+
 def test_half_of_a_short_search_is_left_to_its_trials():
     ten = [Trial(number, seconds=10.0) for number in range(3)]
     assert plan(ten[0], ten, 30.0) == Plan(0, 1, 15.0)

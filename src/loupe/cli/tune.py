@@ -42,6 +42,7 @@ def tune(
     whether it is really better.
     """
     from loupe.studies.begun import require_limits
+    from loupe.studies.fitting import fitted_to
     from loupe.studies.search import PAGE_FILE, STUDIES, sentences
     from loupe.studies.space import find_space
 
@@ -52,8 +53,11 @@ def tune(
         data or options.DEFAULT_DATA, screen, size=size, bad_files=bad_files, fixes=fixes,
         generated=generated, generated_only=generated_only,
     )  # fmt: skip
+    fitted = fitted_to(searched, dataset)
+    left_out = [key for key in searched.vary if key not in fitted.vary]
     screen.say(
-        f"Searching {searched.name}: {', '.join(searched.domains())}",
+        f"Searching {searched.name}: {', '.join(fitted.domains())}",
+        *(f"  Left out: {key}, as training sees no mirror images." for key in left_out),
         f"First {searched.base.name} itself, which the best one has to beat; then trials.",
     )
 
@@ -82,10 +86,18 @@ def tune(
 
 
 def line_of(trial: Any) -> str:
-    """Say how a trial went, in one line."""
+    """Say how a trial went, in one line; networks with their parts in place."""
     from loupe.reporting.words import duration, percent
+    from loupe.studies.space import filled
 
-    chosen = ", ".join(f"{name} {_short(value)}" for name, value in trial.chosen.items())
+    parts = {name: value for name, value in trial.chosen.items() if name.startswith("{")}
+    words = []
+    for name, value in trial.chosen.items():
+        if name in ("network", "networks"):
+            words.append(f"{name} {filled(value, parts)}")
+        elif name not in parts or not {"network", "networks"} & trial.chosen.keys():
+            words.append(f"{name} {_short(value)}")
+    chosen = ", ".join(words)
     how = percent(trial.accuracy) if trial.is_finished else trial.outcome
     time = f" in {duration(trial.seconds)}" if trial.seconds else ""
     return f"{trial.name}: {how}{time}; {chosen}"

@@ -77,17 +77,18 @@ class Plan:
     seconds: float
 
 
-def plan(base: Trial, best: Sequence[Trial], seconds: float) -> Plan:
+def plan(base: Trial, best: Sequence[Trial], seconds: float, beside: float = 0.0) -> Plan:
     """Share out the last part of a search.
 
     Args:
         base: the trial of the recipe that is to be beaten.
         best: the best trials so far, best first.
         seconds: of the whole search.
+        beside: seconds that each takes beside its training: of small ones these are most.
     """
     first = best[0].seconds if best else base.seconds
-    pair = OVERHEAD * (base.seconds + first)
-    again = OVERHEAD * FINAL_SEEDS * sum(trial.seconds for trial in best)
+    pair = OVERHEAD * (base.seconds + first + 2 * beside)
+    again = OVERHEAD * FINAL_SEEDS * sum(trial.seconds + beside for trial in best)
     free = SHARE * seconds
     if len(best) < 2 or again + 2 * pair > free:
         pairs = int(min(max(1, free // max(pair, 1e-9)), MOST_PAIRS))

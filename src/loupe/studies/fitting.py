@@ -3,7 +3,9 @@
 import itertools
 from dataclasses import replace
 
+from loupe.data.dataset import Dataset
 from loupe.errors import RecipeError
+from loupe.recipes.named import settled
 from loupe.recipes.notation import parse
 from loupe.recipes.shapes import Shape, layer_shape
 from loupe.studies.domain import Choice
@@ -15,6 +17,25 @@ from loupe.studies.space import (
     network_text,
     networks_of,
 )
+
+
+def fitted_to(space: Space, dataset: Dataset) -> Space:
+    """Leave out of a space what makes no sense with the images of a data set.
+
+    Raises:
+        RecipeError: nothing is left to choose.
+
+    Example:
+        >>> import loupe
+        >>> from loupe.studies.space import find_space
+        >>> "test_mirror" in fitted_to(find_space("small"), loupe.read("digits")).vary
+        False
+    """
+    key = "augmentation.flip"
+    base = settled(space.base, dataset).augmentation.flip
+    flips = space.vary[key].ends() if key in space.vary else (space.fixed.get(key, base),)
+    mirrored = "horizontal" in flips or ("auto" in flips and dataset.mirrors)
+    return fitting(space, dataset.image_shape, mirrored=mirrored)
 
 
 def fitting(space: Space, image_shape: tuple[int, int, int], *, mirrored: bool) -> Space:

@@ -175,7 +175,7 @@ def sentences(search: Search) -> list[str]:
     """Say what a search has found, and what to do with it, in plain sentences."""
     best, base = search.best, search.base
     if best is None:
-        return ["No trial was trained to its end: give the search more time, or a smaller space."]
+        return [_nothing_found(search)]
     n = search.data["counts"]["validation"]
     taken = "is taken" if search.finals else "is the best"
     said = [
@@ -211,6 +211,21 @@ def sentences(search: Search) -> list[str]:
             f"{' (means)' if search.pairs > 1 else ''}."
         )
     return said
+
+
+def _nothing_found(search: Search) -> str:
+    name = search.base.chosen["recipe"]
+    if search.interrupted:
+        return "No trial was trained to its end yet."
+    if not search.base.is_finished:
+        return (
+            f"The time was over before {name} itself, which is to be beaten, was trained to its "
+            "end. Give the study more minutes: it goes on."
+        )
+    return (
+        "No trial was trained to its end. Give the study more minutes: it goes on; or begin one of "
+        "a space whose recipes train faster."
+    )
 
 
 def _verdict(search: Search) -> str:

@@ -177,9 +177,14 @@ def find_space(name: str) -> Space:
         return space_of({"name": name, **SPACES[name]})
     if name.endswith(".toml"):
         return read_space(Path(name))
+    hint = did_you_mean(name, SPACES)
+    if Path(f"{name}.toml").is_file():
+        hint = f" Did you mean '{name}.toml'?"
+    elif name in named.NAMED:
+        hint = f' That is a recipe; a space around it is a file with base = "{name}" and [vary].'
     raise RecipeError(
-        f"There is no space '{name}'.{did_you_mean(name, SPACES)} Known: {', '.join(SPACES)}; or "
-        "give a file that ends in .toml."
+        f"There is no space '{name}'.{hint} Known: {', '.join(SPACES)}; or give a file that ends "
+        "in .toml."
     )
 
 
@@ -206,7 +211,10 @@ def space_of(values: Mapping[str, Any]) -> Space:
     name = str(values.get("name", "space"))
     for key in values:
         if key not in TABLES:
-            raise wrong(name, f"'{key}' is no part of a space.{did_you_mean(key, TABLES)}")
+            is_setting = key in KEYS
+            hint = f" Put it into [vary] or [fixed]: {key} = …" if is_setting else ""
+            hint = hint or did_you_mean(key, TABLES)
+            raise wrong(name, f"'{key}' is no part of a space.{hint}")
     for table in ("vary", "fixed", "parts"):
         if not isinstance(values.get(table, {}), Mapping):
             raise wrong(name, f"'{table}' must be a table: [{table}] and lines of key = value.")
@@ -269,6 +277,7 @@ def _refuse_what_cannot_be(space: Space) -> None:
     if committees and space.network_key == "networks":
         beside |= committees[0]  # how many members there can be depends on it
     for key, domain in space.vary.items():
+        _refuse_decimals(space, key, domain)
         for value in domain.ends():
             if isinstance(domain, Range) and domain.of_base:
                 value = _of_base(space, key, value)
@@ -286,7 +295,8 @@ def _refuse_names(space: str, vary: Mapping[str, Any], fixed: Mapping[str, Any])
         if table in CLOSED and (table == key or table != "augmentation"):
             raise wrong(space, f"'{key}' cannot stand in a space: {CLOSED[table]}.")
         if "." not in key and key not in KEYS:
-            raise wrong(space, f"'{key}' is no setting.{nearest_setting(key)}")
+            hint = nearest_setting(key) or " `loupe recipes fast` shows every setting."
+            raise wrong(space, f"'{key}' is no setting.{hint}")
     both = next((key for key in vary if key in fixed), None)
     if both is not None:
         raise wrong(space, f"'{both}' stands in [vary] and in [fixed]: keep one of them.")
@@ -295,6 +305,20 @@ def _refuse_names(space: str, vary: Mapping[str, Any], fixed: Mapping[str, Any])
             space,
             "it holds network and networks: those of a committee stand in place of the one. Give "
             'each choice of networks whole, as in networks = [["300N"], ["300N", "8C3-MP2"]].',
+        )
+
+
+def _refuse_decimals(space: Space, key: str, domain: Domain) -> None:
+    """Refuse a range of decimals for what is counted: any number between is drawn from it."""
+    value = value_of(space.base, key)
+    if not isinstance(value, int) or isinstance(value, bool) or not isinstance(domain, Range):
+        return
+    if not domain.is_whole and not domain.of_base:
+        raise wrong(
+            space.name,
+            f"'{key}' takes whole numbers, and the range from {domain.low} to {domain.high} holds "
+            "others. Write its ends without decimals, or add of_base = true for multiples of the "
+            "base's value.",
         )
 
 

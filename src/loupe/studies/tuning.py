@@ -32,7 +32,7 @@ from loupe.studies.confirming import (
     reading,
 )
 from loupe.studies.division import divide
-from loupe.studies.fitting import fitting
+from loupe.studies.fitting import fitted_to
 from loupe.studies.journal import Journal, OpenTrial
 from loupe.studies.pace import Pace
 from loupe.studies.search import (
@@ -95,7 +95,7 @@ def tune(
     require_limits(minutes, trials)
     require_dataset(dataset)
     space = find_space(space) if isinstance(space, str) else space
-    space = fitting(space, dataset.image_shape, mirrored=_sees_mirrored(space, dataset))
+    space = fitted_to(space, dataset)
     clock = Clock.started(60 * minutes)
     folder = Path(out) if out is not None else STUDIES / plain(f"{dataset.name}-{space.name}")
     divided = divide(dataset)
@@ -103,14 +103,6 @@ def tune(
     open_study(folder, facts)
     journal = Journal(folder, space)
     return _Tuning(folder, space, divided, journal, facts, no_slower, clock, watch).run(trials)
-
-
-def _sees_mirrored(space: Space, dataset: Dataset) -> bool:
-    """Whether training sees mirror images in any trial."""
-    key = "augmentation.flip"
-    base = settled(space.base, dataset).augmentation.flip
-    flips = space.vary[key].ends() if key in space.vary else (space.fixed.get(key, base),)
-    return "horizontal" in flips or ("auto" in flips and dataset.mirrors)
 
 
 class _Tuning:
@@ -135,6 +127,7 @@ class _Tuning:
         self.first = one_at_a_time(space, self.base_recipe)
         self.journal.begin_with(self.first)
         self.interrupted = False
+        self.beside = 0.0  # seconds of a trial beside its training: validation, export; known later
 
     def run(self, most: int | None) -> Search:
         """Train the base, then trials until the time is over, then compare the best with it."""
@@ -185,8 +178,9 @@ class _Tuning:
     def _search(self, base: Trial, most: int | None) -> None:
         count = 0
         while most is None or count < most:
-            kept = plan(base, ranked(self.journal.trials())[:FINALISTS], self.clock.seconds).seconds
-            deadline = self.clock.deadline - kept
+            best = ranked(self.journal.trials())[:FINALISTS]
+            planned = plan(base, best, self.clock.seconds, self.beside)
+            deadline = self.clock.deadline - planned.seconds
             if time.monotonic() >= deadline and count:
                 return
             self._add_what_helped(base)
@@ -218,14 +212,19 @@ class _Tuning:
             most_seconds=most_seconds,
             is_behind=opened.is_behind,
         )
-        return attempt(opened.trial, recipe, self.dataset, self._place(opened.trial), watcher)
+        began = time.monotonic()
+        trial = attempt(opened.trial, recipe, self.dataset, self._place(opened.trial), watcher)
+        if trial.is_finished:
+            own = time.monotonic() - began - trial.seconds
+            self.beside = min(own, self.beside or own)  # the first loads libraries too
+        return trial
 
     def _concluded(self, search: Search) -> Search:
         """Train the best trials again, read the kept images, and compare with the base."""
         if search.best is not None:
             search = replace(search, importance=self.journal.importance())
             best = ranked(search.trials)[:FINALISTS]
-            planned = plan(search.base, best, self.clock.seconds)
+            planned = plan(search.base, best, self.clock.seconds, self.beside)
             try:
                 if not self.interrupted:
                     search = self._with_finals(search, best, planned.finalists)
