@@ -42,7 +42,6 @@ def tune(
     whether it is really better.
     """
     from loupe.studies.begun import require_limits
-    from loupe.studies.fitting import fitted_to
     from loupe.studies.search import PAGE_FILE, STUDIES, sentences
     from loupe.studies.space import find_space
 
@@ -53,13 +52,7 @@ def tune(
         data or options.DEFAULT_DATA, screen, size=size, bad_files=bad_files, fixes=fixes,
         generated=generated, generated_only=generated_only,
     )  # fmt: skip
-    fitted = fitted_to(searched, dataset)
-    left_out = [key for key in searched.vary if key not in fitted.vary]
-    screen.say(
-        f"Searching {searched.name}: {', '.join(fitted.domains())}",
-        *(f"  Left out: {key}, as training sees no mirror images." for key in left_out),
-        f"First {searched.base.name} itself, which the best one has to beat; then trials.",
-    )
+    screen.say(*_what_is_searched(searched, dataset))
 
     def watch(trial: Any) -> None:
         screen.say(line_of(trial))
@@ -83,6 +76,18 @@ def tune(
         screen.say("", "Ended by Ctrl-C. The same command goes on with the study.")
         raise typer.Exit(130)
     raise typer.Exit(0 if found.best else 1)
+
+
+def _what_is_searched(space: Any, dataset: "loupe.Dataset") -> list[str]:
+    from loupe.studies.fitting import fitted_to
+
+    fitted = fitted_to(space, dataset)
+    left_out = [key for key in space.vary if key not in fitted.vary]
+    return [
+        f"Searching {space.name}: {', '.join(fitted.domains())}",
+        *(f"  Left out: {key}, as training sees no mirror images." for key in left_out),
+        f"First {space.base.name} itself, which the best one has to beat; then trials.",
+    ]
 
 
 def line_of(trial: Any) -> str:

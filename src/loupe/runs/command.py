@@ -19,10 +19,9 @@ def train_command(noted: Noted, recipe_file: str, distil: str = "") -> str:
         distil: the model that is to be learnt from, if one is.
 
     Example:
-        >>> options = {"bad_files": "skip", "generated": "drawn", "generated_only": True}
-        >>> train_command({"origin": "my digits", "read_options": options}, "best.toml")
-        "loupe train 'my digits' --recipe best.toml --bad-files skip --generated drawn \\
---generated-only"
+        >>> options = {"bad_files": "skip", "generated": "drawn", "generated_only": False}
+        >>> train_command({"origin": "my pets", "read_options": options}, "best.toml")
+        "loupe train 'my pets' --recipe best.toml --bad-files skip --generated drawn"
     """
     options = noted.get("read_options", {})
     if not noted.get("origin") or not options.get("seal", True):
