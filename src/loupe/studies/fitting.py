@@ -34,7 +34,7 @@ def fitted_to(space: Space, dataset: Dataset) -> Space:
     key = "augmentation.flip"
     base = settled(space.base, dataset).augmentation.flip
     flips = space.vary[key].ends() if key in space.vary else (space.fixed.get(key, base),)
-    mirrored = "horizontal" in flips or ("auto" in flips and dataset.mirrors)
+    mirrored = "horizontal" in flips or ("auto" in flips and dataset.mirrors is True)
     return fitting(space, dataset.image_shape, mirrored=mirrored)
 
 
