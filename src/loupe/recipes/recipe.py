@@ -299,7 +299,7 @@ def _explain(error: ValidationError, name: str) -> str:
         key = ".".join(str(part) for part in problem["loc"] if part != "Recipe")
         if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             lines.append(f"'{key}' is no setting.{nearest_setting(key)}")
-        elif problem["loc"][-1] == "[key]":
+        elif problem["loc"][-1:] == ("[key]",):
             kinds = get_args(Kind)
             lines.append(
                 f"'{key.removesuffix('.[key]')}' is no kind of data: expected one of "
