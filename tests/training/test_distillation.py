@@ -18,6 +18,7 @@ from loupe.training.distillation import (
     soft_loss,
     soft_slope,
     teacher_of,
+    with_labels,
 )
 
 MLP = "mlp-64-32"
@@ -125,6 +126,13 @@ def test_no_image_that_is_held_out_was_the_teachers_whatever_split_they_share(
     assert np.count_nonzero(tiny_dataset.split == TEST) == 60
     dataset, recipe = ready(tiny_dataset, loupe.recipe(MLP, epochs=1, validation=0.0))
     assert isinstance(teacher_of(committee.folder, tiny_dataset, dataset, recipe), Teacher)
+
+
+def test_half_of_what_is_learnt_are_the_labels_smoothed_as_without_a_teacher():
+    soft = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.0, 1.0]])
+    blended = with_labels(soft, torch.tensor([1, 2]), smoothing=0.3)
+    assert torch.allclose(blended, torch.tensor([[0.4, 0.5, 0.1], [0.05, 0.05, 0.9]]))
+    assert torch.allclose(blended.sum(1), torch.ones(2))
 
 
 def test_soft_labels_of_certainty_are_the_labels():

@@ -139,7 +139,7 @@ Distil = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN|MODEL",
-        help="Learn the probabilities of this trained model, a committee say, not the labels.",
+        help="Learn the probabilities of this trained model, a committee say, beside the labels.",
     ),
 ]
 Activation = Annotated[str | None, typer.Option(help="relu, gelu, tanh, maxout, ...")]

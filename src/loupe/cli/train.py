@@ -204,7 +204,7 @@ def _begin(
     if doubt := doubtful_mirrors(settled(recipe, dataset), dataset):
         screen.say(doubt)
     if distil is not None:
-        screen.say(f"Learning the probabilities of {distil} in place of the labels.")
+        screen.say(f"Learning the probabilities of {distil} beside the labels.")
     with watching(screen, recipe.members) as watch:
         run = loupe.train(dataset, recipe, out=out, watch=watch, asked=asked, distil=distil)
     _keep_bad_files(run, dataset, screen)

@@ -1,11 +1,12 @@
-"""Distillation: a small network learns the probabilities of a trained model, not the labels alone.
+"""Distillation: a small network learns the probabilities of a trained model beside the labels.
 
 Hinton, Vinyals and Dean (2015), "Distilling the knowledge in a neural network", arXiv:1503.02531:
 what a committee holds to be likely besides its first guess tells more than the label does. As in
 Beyer et al. (2022), "Knowledge distillation: a good teacher is patient and consistent",
-arXiv:2106.05237, the teacher sees the very view of an image that the network learns from, and
-labels play no part. Its probabilities are learnt as its file gives them, calibrated: softening both
-sides by a temperature of 2 or 4 gained nothing or lost (benchmarks/NOTES.md).
+arXiv:2106.05237, the teacher sees the very view of an image that the network learns from. Half of
+what is learnt is the label, half the probabilities as the teacher's file gives them, calibrated:
+without labels, or with both sides softened by a temperature of 2 or 4, less was learnt
+(benchmarks/NOTES.md).
 
 The teacher is a model file, run by ONNX Runtime: whatever made it, and wherever.
 """
@@ -29,6 +30,8 @@ from loupe.files import sha256
 from loupe.recipes.augmentation import Augmentation
 from loupe.recipes.recipe import Recipe
 from loupe.runs.run import MODEL_FILE, Run
+
+LABELS_SHARE = 0.5  # of what is learnt; the rest is the teacher's
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,23 @@ class Teacher:
         pixels = inputs.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         given = self.classifier.predict(pixels.contiguous().cpu().numpy())
         return torch.from_numpy(given).to(inputs.device)
+
+
+def with_labels(soft: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Blend a teacher's probabilities with the labels, smoothed as without a teacher.
+
+    Args:
+        soft: `[n k]`.
+        labels: `[n]`.
+        smoothing: of the labels.
+
+    Example:
+        >>> with_labels(torch.tensor([[0.2, 0.8]]), torch.tensor([0]), smoothing=0.0)
+        tensor([[0.6000, 0.4000]])
+    """
+    count = soft.shape[1]
+    hard = functional.one_hot(labels, count).to(soft.dtype)
+    return soft.lerp(hard.mul_(1 - smoothing).add_(smoothing / count), LABELS_SHARE)
 
 
 def soft_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -168,8 +188,8 @@ def _refuse_untaught(recipe: Recipe) -> None:
     if recipe.balance == "weights":
         raise RecipeError(
             f"recipe '{recipe.name}': balance = 'weights' weighs the losses of labels, and a "
-            "teacher's probabilities are learnt in place of labels. Sample instead, or leave it "
-            "out: balance = 'none'."
+            "teacher's probabilities are learnt beside them. Sample instead, or leave it out: "
+            "balance = 'none'."
         )
     if recipe.head != "softmax":
         raise RecipeError(

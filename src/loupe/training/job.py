@@ -54,7 +54,7 @@ class Job:
         problems: of the binary networks that are trained; none where one network tells all classes
             apart.
         base: panels that these networks are to join, one a member, where only some are trained.
-        teacher: the model whose probabilities are learnt in place of the labels, if there is one.
+        teacher: the model whose probabilities are learnt beside the labels, if there is one.
     """
 
     recipe: Recipe

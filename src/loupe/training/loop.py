@@ -13,7 +13,7 @@ from loupe.runs.history import Epoch
 from loupe.training.augmentation import augment
 from loupe.training.dense import dense_gradients
 from loupe.training.dense_stack import stack_gradients, weighed
-from loupe.training.distillation import soft_loss
+from loupe.training.distillation import soft_loss, with_labels
 from loupe.training.job import Job, Progress, Watch, seed_of
 from loupe.training.margins import UNSEEN
 from loupe.training.member import (
@@ -109,7 +109,10 @@ def _step_all(member: Member, job: Job, taken: int) -> None:
         logits = _backward_stack(member, job, inputs, labels)
         member.logits[:, taken : taken + job.batch_size] = logits
     else:
-        targets = job.teacher.soft_labels(inputs, chosen) if job.teacher else None
+        targets = None
+        if job.teacher:
+            soft = job.teacher.soft_labels(inputs, chosen)
+            targets = with_labels(soft, labels, job.recipe.label_smoothing)
         logits = _backward(member, job, inputs, labels, targets)
         member.logits[taken : taken + job.batch_size] = logits
     factor = rate_factor(job.recipe, member.step, job.num_steps)

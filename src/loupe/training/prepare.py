@@ -71,7 +71,7 @@ def prepare(
         checkpoint_seconds: time between two checkpoints.
         problems: of the binary networks to train; by default all of the head's.
         base: panels that these are to join, one a member.
-        teacher: the model whose probabilities are learnt in place of the labels.
+        teacher: the model whose probabilities are learnt beside the labels.
 
     Raises:
         RecipeError: the network does not fit the images, or the device is not there.

@@ -79,7 +79,7 @@ def train(
         checkpoint_seconds: time between two checkpoints, from which `resume` goes on.
         asked: what else was asked of the run, kept in its `environment.json` for whoever resumes
             it: the command line's `no_test` and `targets`.
-        distil: a run or model file whose probabilities are learnt in place of the labels
+        distil: a run or model file whose probabilities are learnt beside the labels
             (`loupe.training.distillation`), trained on the same data.
         image_weights: of each image of the data set, how often training draws it, relative to the
             others (`loupe.training.weights`).
