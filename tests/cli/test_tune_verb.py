@@ -37,6 +37,7 @@ def test_its_help_names_every_space(loupe_command):
     assert all(name in said for name in SPACES)
 
 
+@pytest.mark.slow
 def test_a_search_ends_with_a_recipe_and_a_page(loupe_command, space, monkeypatch):
     monkeypatch.setattr(confirming, "MOST_PAIRS", 1)
     monkeypatch.setattr("loupe.studies.tuning.FINALISTS", 1)

@@ -37,7 +37,13 @@ def test_a_shadow_on_a_blank_sheet_says_nothing(light, classifier):
     assert read_picture(blank, classifier).text == ""
 
 
-@pytest.mark.parametrize("ink", [(40, 40, 50), (170, 168, 165)], ids=["pen", "pencil"])
+@pytest.mark.parametrize(
+    "ink",
+    [
+        pytest.param((40, 40, 50), id="pen"),
+        pytest.param((170, 168, 165), id="pencil", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("light", SHADOWS.values(), ids=SHADOWS)
 def test_a_digit_beside_or_across_a_shadow_is_read_and_the_shadow_is_not(light, ink, classifier):
     cover = draw(np.zeros((HEIGHT, WIDTH), np.float32), "3", 130, 150, 200, 14)

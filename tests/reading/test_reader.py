@@ -186,7 +186,13 @@ def test_surely_read_digits_above_each_other_are_not_one_though_one_is_a_1(class
     assert read_picture(photograph(cover), classifier).text == "9\n1"
 
 
-@pytest.mark.parametrize("squared", [False, True], ids=["ruled", "squared"])
+@pytest.mark.parametrize(
+    "squared",
+    [
+        pytest.param(False, id="ruled"),
+        pytest.param(True, id="squared", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("pitch", [30, 90, 170])
 def test_printed_paper_that_nothing_is_written_on_says_nothing(pitch, squared, classifier):
     cover = np.zeros((600, 450), np.float32)

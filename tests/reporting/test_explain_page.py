@@ -196,6 +196,7 @@ def open_page(browser: Any, tmp_path: Path) -> Any:
     assert complaints == []
 
 
+@pytest.mark.slow
 def test_a_box_leads_to_its_glyph_by_keyboard(open_page: Any) -> None:
     page = open_page()
     page.locator("a.box").nth(4).focus()

@@ -61,6 +61,7 @@ def test_where_the_system_does_not_say_nothing_is_known(tmp_path):
     assert free_bytes(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_training_that_may_not_fit_is_refused_with_both_figures(tiny_dataset):
     recipe = loupe.recipe("logistic", network="512C3-512C3", device="cpu")
     needed = needed_bytes(recipe, tiny_dataset)

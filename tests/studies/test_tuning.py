@@ -467,6 +467,22 @@ def test_two_processes_work_on_one_study(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_process_that_saw_fewer_trials_does_not_write_over_the_conclusion_of_another(
+    space, tiny_dataset, tmp_path, monkeypatch
+):
+    search = tune(tiny_dataset, space, trials=3, out=tmp_path / "study")
+    files = [search.folder / name for name in ("result.json", "best.toml", "base.toml")]
+    written = [path.read_text() for path in files]
+    seen = Journal.trials
+    monkeypatch.setattr(Journal, "trials", lambda journal: seen(journal)[:2])
+    tune(tiny_dataset, space, trials=1, out=tmp_path / "study")
+    assert [path.read_text() for path in files] == written
+    monkeypatch.undo()
+    tune(tiny_dataset, space, trials=1, out=tmp_path / "study")
+    assert len(json.loads(files[0].read_text())["trials"]) == 5
+
+
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(confirming, "MOST_PAIRS", 1)
     monkeypatch.setattr("loupe.studies.tuning.FINALISTS", 1)

@@ -28,6 +28,9 @@ OUTCOMES: dict[Outcome, str] = {
 }
 
 
+UNKNOWN = ("running", "killed")  # outcomes of trials that said nothing yet
+
+
 @dataclass(frozen=True)
 class Trial:
     """One trial of a search.
@@ -65,7 +68,7 @@ class Trial:
     @property
     def has_ended(self) -> bool:
         """Whether it is known what became of it."""
-        return self.outcome not in ("running", "killed")
+        return self.outcome not in UNKNOWN
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain values; what is no number is None."""

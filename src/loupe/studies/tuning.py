@@ -1,5 +1,6 @@
 """`tune`: search for a better recipe, in a study that can be killed and goes on."""
 
+import json
 import math
 import os
 import time
@@ -33,7 +34,8 @@ from loupe.studies.confirming import (
 )
 from loupe.studies.division import divide
 from loupe.studies.fitting import fitted_to
-from loupe.studies.journal import Journal, OpenTrial
+from loupe.studies.journal import LOCKS, Journal, OpenTrial
+from loupe.studies.lock import locked
 from loupe.studies.pace import Pace
 from loupe.studies.search import (
     BASE_FILE,
@@ -45,7 +47,7 @@ from loupe.studies.search import (
     plain,
 )
 from loupe.studies.space import Space, find_space
-from loupe.studies.trials import Trial, best_of, ranked
+from loupe.studies.trials import UNKNOWN, Trial, best_of, ranked
 
 DEFAULT_SPACE = "small"
 TOGETHER = "together"  # the trial of all that helped alone
@@ -236,12 +238,18 @@ class _Tuning:
             search = replace(
                 search, best_kept=self._best_kept(search), interrupted=self.interrupted
             )
-            recipe = search.best_recipe
-            assert recipe is not None
-            write_text(self.folder / BEST_FILE, to_toml(recipe))
-            write_text(self.folder / BASE_FILE, to_toml(search.base_recipe))
-        write_json(self.folder / RESULT_FILE, search.to_dict())
+        self._write(search)
         return search
+
+    def _write(self, search: Search) -> None:
+        """Write what came out, unless another process has concluded from more trials meanwhile."""
+        with locked(self.folder / LOCKS / "result"):
+            if _num_ended(self.folder / RESULT_FILE) > sum(t.has_ended for t in search.trials):
+                return
+            if search.best_recipe is not None:
+                write_text(self.folder / BEST_FILE, to_toml(search.best_recipe))
+                write_text(self.folder / BASE_FILE, to_toml(search.base_recipe))
+            write_json(self.folder / RESULT_FILE, search.to_dict())
 
     def _with_finals(self, search: Search, best: Sequence[Trial], finalists: int) -> Search:
         """Choose among the best trials by what they are with other seeds."""
@@ -285,3 +293,11 @@ class _Tuning:
 
     def _place(self, trial: Trial) -> Path:
         return self.folder / TRIALS / trial.name
+
+
+def _num_ended(result: Path) -> int:
+    """How many trials of a study had ended when it was concluded; 0 where it has not been."""
+    if not result.exists():
+        return 0
+    known = json.loads(result.read_text(encoding="utf-8"))["trials"]
+    return sum(trial["outcome"] not in UNKNOWN for trial in known)

@@ -130,7 +130,7 @@ def dense_gradients(
         labels: int64 `[n]`.
         label_smoothing: fraction of each label that is spread over all classes.
         class_weights: of the losses of each class' images, `[k]`; None: 1.
-        targets: soft labels, `[n k]`, learnt in place of the labels: a teacher's, blended with those.
+        targets: a teacher's soft labels blended with the labels, `[n k]`.
 
     Returns:
         Logits, float32 `[n k]`.
