@@ -10,7 +10,7 @@ kind and label ("|" between lines); its pictures are read as they are, and after
 On blank sheets (`blank_sheets`) there is nothing to read: counted are those that give a digit.
 "Glyphs" is the share that was read: 1 - edits / glyphs, where edits turn what was read into what is
 written; "refused" are those read as "?". Rows are appended to results/reading.jsonl, the last run's
-table goes to results/reading.md.
+table goes to results/reading.md, that of blank sheets to results/blank_sheets.md.
 """
 
 import argparse
@@ -87,7 +87,9 @@ def main() -> None:
     model = {"model": arguments.model.name, "bytes": classifier.size_bytes, "seed": arguments.seed}
     append("reading", {**model, "created": classifier.card.created, "rows": table,
                        "blank": blank})  # fmt: skip
-    (RESULTS / "reading.md").write_text(as_table(table) + as_blank_table(blank), encoding="utf-8")
+    for name, text in (("reading", as_table(table)), ("blank_sheets", as_blank_table(blank))):
+        if text.count("\n") > 2:  # more than a head
+            (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def practice(fault: str, count: int, seed: int) -> Iterator[Case]:
@@ -135,14 +137,14 @@ def read_blank(count: int, seed: int, classifier: Classifier) -> list[dict[str, 
 
 
 def as_blank_table(rows: Sequence[dict[str, Any]]) -> str:
-    """Write what blank sheets gave; nothing if none were read."""
-    head = ["", "| blank sheets | n | nothing read | only ? | digits |", "|---|--:|--:|--:|--:|"]
+    """Write what blank sheets gave."""
+    head = ["| blank sheets | n | nothing read | only ? | digits |", "|---|--:|--:|--:|--:|"]
     lines = [
         f"| {row['sheets']} | {row['n']} | {row['nothing']} "
         f"| {row['n'] - row['nothing'] - row['digits']} | {row['digits']} |"
         for row in rows
     ]
-    return "\n".join([*head, *lines]) + "\n" if rows else ""
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def _in_rgb(picture: np.ndarray) -> np.ndarray:
