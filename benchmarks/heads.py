@@ -2,6 +2,7 @@
 
     python benchmarks/heads.py [--seeds 5] [--untimed]
     python benchmarks/heads.py --times          # what a step takes, on a machine with no other work
+    python benchmarks/heads.py --trainings 3    # what whole trainings take, likewise
 
 On MNIST and on a long-tailed MNIST, whose class sizes fall from 100 to 1: after the most frequent
 class each has 0.6 of the images of the one before, and which is the rarest goes around with the
@@ -26,7 +27,7 @@ import numpy as np
 
 import loupe
 from loupe.data.dataset import TRAIN, Dataset
-from measuring import RESULTS, append, machine, rows
+from measuring import RESULTS, append, machine, rows, spread
 
 HEADS = ("softmax", "one-vs-rest", "one-vs-one")
 LONG_TAIL = 100  # times as many images of the most frequent class as of the rarest
@@ -52,12 +53,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--data", nargs="+", default=["mnist", "long-tailed"])
     parser.add_argument("--times", action="store_true", help="measure steps only")
+    parser.add_argument("--trainings", type=int, default=0, help="time so many of each on MNIST")
     parser.add_argument(
         "--untimed", action="store_true", help="the machine has other work: seconds do not count"
     )
     arguments = parser.parse_args()
     if arguments.times:
         append("heads", {"kind": "times", **step_times()})
+    elif arguments.trainings:
+        append("heads", {"kind": "trainings", **training_times(arguments.trainings)})
     else:
         for seed in range(arguments.first, arguments.seeds):
             for cell in CELLS:
@@ -147,6 +151,24 @@ def step_times(repetitions: int = 30) -> dict[str, Any]:
     return {"epoch_seconds": least, "threads": torch.get_num_threads()}
 
 
+def training_times(count: int) -> dict[str, Any]:
+    """Train each head on MNIST so many times, in turn; seconds from the first step to the last."""
+    import torch
+
+    seconds: dict[str, list[float]] = defaultdict(list)
+    dataset, _ = _data("mnist", 0)
+    for seed in range(count):
+        for balance in ("none", "under-sample"):
+            for head in HEADS:
+                recipe = loupe.recipe("mlp-300-100", head=head, balance=balance, seed=seed)
+                with tempfile.TemporaryDirectory() as folder:
+                    trained = loupe.train(dataset, recipe, out=Path(folder) / "run")
+                    taken = trained.environment["seconds"]["training"]
+                seconds[f"{head}, {balance}"].append(taken)
+                print(head, balance, seed, round(taken, 2), flush=True)
+    return {"seconds": seconds, "threads": torch.get_num_threads()}
+
+
 def _is_done(cell: tuple[str, str, str, int], seed: int) -> bool:
     keys = ("data", "head", "balance", "factor", "seed")
     return any((*cell, seed) == tuple(row.get(key) for key in keys) for row in rows("heads"))
@@ -173,7 +195,7 @@ def tables() -> str:
             if key[0] == data and (by_seed := found.get(key, {}))
         ]
         lines.append("")
-    lines += _times()
+    lines += [*_trainings(), *_times()]
     return "\n".join(lines) + "\n"
 
 
@@ -208,6 +230,28 @@ def _interval(values: list[float], sign: str = "") -> str:
         return middle
     half = QUANTILE[len(values) - 1] * stdev(values) / sqrt(len(values))
     return f"{middle} ({mean(values) - half:{sign}.2f} to {mean(values) + half:{sign}.2f})"
+
+
+def _trainings() -> list[str]:
+    """The latest times of whole trainings."""
+    timed = [row for row in rows("heads") if row["kind"] == "trainings"]
+    if not timed:
+        return []
+    row = timed[-1]
+    one = mean(row["seconds"]["softmax, none"])
+    lines = [
+        f"Whole trainings on MNIST ({row['machine']['processor']}, {row['threads']} threads, "
+        f"{row['date']}):",
+        "",
+        "| head | balance | seconds | of softmax's |",
+        "|---|---|---|--:|",
+    ]
+    for name, seconds in row["seconds"].items():
+        head, balance = name.split(", ")
+        lines.append(
+            f"| {head} | {balance} | {spread(seconds)} | {mean(seconds) / one:.1f} times |"
+        )
+    return [*lines, ""]
 
 
 def _times() -> list[str]:
