@@ -57,7 +57,7 @@ def without_ruling(drawn: Drawn) -> tuple[Drawn, tuple[str, ...]]:
         notes.append("ruled lines removed")
         for across in (False, True):
             thickest = _AS_THIN * max(found)
-            plain, _ = _without_lines(plain, across, _SPAN_OF_MANY, thickest, least=2, printed=2)
+            plain, _ = _without_lines(plain, across, _SPAN_OF_MANY, thickest, 2, _PRINTED)
         unboxed = _without_boxes(plain)  # those that a line went through
         notes += ["boxes removed"] * (unboxed is not plain)
         plain = unboxed
